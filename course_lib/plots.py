@@ -1,0 +1,98 @@
+"""One house style for the course's matplotlib figures.
+
+A figure is drawn in the light palette on an opaque card, because a PNG cannot follow the page's theme:
+the card stays legible on a light page and on a dark one.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from course_lib.palette import PALETTE
+
+_COLOUR = {name: colour.light for name, colour in PALETTE.items()}
+
+STYLE: dict[str, Any] = {
+    "figure.facecolor": _COLOUR["paper"],
+    "axes.facecolor": _COLOUR["paper"],
+    "savefig.facecolor": _COLOUR["paper"],
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.18,
+    "font.size": 10.5,
+    "axes.titlesize": 11.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.titlecolor": _COLOUR["ink"],
+    "axes.labelcolor": _COLOUR["muted"],
+    "axes.edgecolor": _COLOUR["rule"],
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _COLOUR["rule"],
+    "grid.linewidth": 0.5,
+    "grid.alpha": 0.7,
+    "xtick.color": _COLOUR["muted"],
+    "ytick.color": _COLOUR["muted"],
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "text.color": _COLOUR["ink"],
+    "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+}
+
+
+def use_style() -> None:
+    """Make every figure drawn from here on follow the course's style."""
+    plt.rcParams.update(STYLE)
+
+
+def figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
+    """Return a new figure with one axes in the course's style; sizes in inches."""
+    with plt.rc_context(STYLE):
+        fig, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    return fig, ax
+
+
+def label_line(ax: Axes, x: float, y: float, text: str, colour: str = "ink", **options: Any) -> None:
+    """Write `text` beside the point (x, y) in a palette colour: a direct label instead of a legend."""
+    ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center",
+                color=_COLOUR[colour], annotation_clip=False, **options)
+
+
+def plot_run(
+    records: Iterable[Any], *, landmarks: Mapping[str, float] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the training loss of `records` (of `course_lib.train`) and, where evaluated, the validation loss.
+
+    `landmarks` maps a label to a loss in nats, drawn as a thin horizontal line, for example
+    `{"uniform": 4.17, "bigram": 2.48}`. Returns the axes, so that the caller may add to them.
+    """
+    records = list(records)
+    if not records:
+        raise ValueError("there are no records to draw")
+    ax = figure()[1] if ax is None else ax
+    first, last = records[0].step, records[-1].step
+    for label, loss in (landmarks or {}).items():
+        ax.axhline(loss, color=_COLOUR["muted"], linewidth=0.8, linestyle=(0, (4, 3)))
+        label_line(ax, last, loss, label, "muted", fontsize=9)
+    # One batch's loss is noisy: it is drawn thin, and its mean over the last records is what the label says.
+    ax.plot([r.step for r in records], [r.loss for r in records], color=_COLOUR["train"], linewidth=0.9)
+    tail = records[-min(50, len(records)):]
+    label_line(ax, last, sum(r.loss for r in tail) / len(tail), "train", "train", fontweight="bold")
+    evaluated = [r for r in records if r.val_loss is not None]
+    if evaluated:
+        ax.plot([r.step for r in evaluated], [r.val_loss for r in evaluated], color=_COLOUR["val"],
+                linestyle=(0, (5, 2)), marker="o", markersize=3)
+        label_line(ax, evaluated[-1].step, evaluated[-1].val_loss, "validation", "val", fontweight="bold")
+    ax.set_xlim(first, last + 0.12 * max(1, last - first))
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss (nats)")
+    return ax
