@@ -1,0 +1,1 @@
+"""What only authors need: notebooks, site checks, deliberate faults. Not part of the installed package."""
