@@ -1,0 +1,151 @@
+"""Checkpoints: everything that a run needs to go on as if it had never stopped."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.files import atomic_path
+
+FORMAT_VERSION = 1
+
+
+class CheckpointError(ValueError):
+    """A file is no checkpoint of this course, is damaged, or belongs to another model."""
+
+
+def save_checkpoint(
+    path: str | os.PathLike,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    generator: torch.Generator,
+) -> None:
+    """Write the state of a run to `path`, whole or not at all.
+
+    Saved are the parameters, the optimizer's moments, the number of updates done, the state of
+    the batch generator and the states of PyTorch's global generators, which dropout draws from.
+    Nothing else is needed: the learning rate follows from the step. The folder is made if it is
+    missing. A kill at any moment leaves the previous file at `path` intact.
+
+    Args:
+        path: the file to write or replace.
+        model, optimizer: what is being trained.
+        step: how many updates were done.
+        generator: the generator that draws the batches.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {
+        "format": FORMAT_VERSION,
+        "step": step,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "torch_rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    with atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(
+    path: str | os.PathLike,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    generator: torch.Generator | None = None,
+) -> int:
+    """Restore what `save_checkpoint` wrote and return the number of updates done.
+
+    The file is read with `weights_only=True`: a checkpoint from a stranger can hold wrong
+    numbers but cannot run code. Everything is checked before anything is changed.
+
+    Args:
+        path: the file to read.
+        model: receives the parameters; must have the sizes of the saved one.
+        optimizer: receives the moments, if given.
+        generator: receives the state of the batch generator, if given; PyTorch's global
+            generators are then restored too, so that dropout goes on as well.
+
+    Raises:
+        FileNotFoundError: there is no file at `path`.
+        CheckpointError: the file is damaged, of another format, or belongs to another model.
+    """
+    state = _read(Path(path))
+    _check_model(path, model.state_dict(), state["model"])
+    if optimizer is not None:
+        _check_optimizer(path, optimizer, state["optimizer"])
+        optimizer.load_state_dict(state["optimizer"])
+    model.load_state_dict(state["model"])
+    if generator is not None:
+        generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch_rng"])
+        if state["cuda_rng"] and len(state["cuda_rng"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+    return state["step"]
+
+
+def _read(path: Path) -> dict:
+    if not path.is_file():
+        raise FileNotFoundError(f"No checkpoint at {path}. Check the path, or start a new run.")
+    try:
+        # On the CPU first: the generators' states must lie there, and the model copies the rest.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises a dozen kinds for damaged files
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, cut "
+            "short or something else. Use an older checkpoint or start again."
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT_VERSION:
+        found = state.get("format") if isinstance(state, dict) else type(state).__name__
+        raise CheckpointError(
+            f"{path} has checkpoint format {found!r}; this version of course_lib reads "
+            f"{FORMAT_VERSION}. Load it with the version that wrote it."
+        )
+    _check_fields(path, state)
+    return state
+
+
+def _check_fields(path: Path, state: dict) -> None:
+    kinds = {
+        "step": int, "model": Mapping, "optimizer": Mapping,
+        "generator": Tensor, "torch_rng": Tensor, "cuda_rng": list,
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(state.get(name), kind):
+            raise CheckpointError(
+                f"{path} has no usable {name!r}; it was not written by save_checkpoint."
+            )
+
+
+def _check_model(path: str | os.PathLike, own: Mapping, saved: Mapping) -> None:
+    for name in own.keys() | saved.keys():
+        here, there = _shape(own.get(name)), _shape(saved.get(name))
+        if here != there:
+            raise CheckpointError(
+                f"{path} belongs to another model: {name} is {there} there and {here} here. "
+                "Build the model with the saved sizes first."
+            )
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else str(tuple(tensor.shape))
+
+
+def _check_optimizer(
+    path: str | os.PathLike, optimizer: torch.optim.Optimizer, saved: Mapping
+) -> None:
+    here = [len(group["params"]) for group in optimizer.param_groups]
+    there = [len(group["params"]) for group in saved.get("param_groups", [])]
+    if here != there:
+        raise CheckpointError(
+            f"{path} belongs to another optimizer: its groups hold {there} parameters, "
+            f"this one's {here}. Build the optimizer as the saved run did."
+        )

@@ -1,0 +1,47 @@
+"""What a notebook runs on: library version, device, memory, corpus."""
+
+import os
+from importlib.metadata import version
+
+import torch
+
+from course_lib.corpus import load_corpus
+
+
+def default_device() -> torch.device:
+    """Return the GPU where there is one (CUDA, else Apple's), otherwise the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def describe_environment() -> str:
+    """Return four lines: version of course_lib, device, memory in GiB, corpus."""
+    corpus = load_corpus()
+    lines = [
+        f"course_lib {version('course-lib')}",
+        f"device: {_device_name()}",
+        f"memory: {_memory()}",
+        f"corpus: {corpus.name}, {len(corpus.text):,} characters",
+    ]
+    if corpus.is_stand_in:
+        lines.append("The real corpus could not be had: this is a stand-in made by a generator.")
+        lines.append("Counts and shapes are the same; the losses are not Shakespeare's.")
+    return "\n".join(lines)
+
+
+def _device_name() -> str:
+    device = default_device()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device.type == "mps" else f"CPU, {torch.get_num_threads()} threads"
+
+
+def _memory() -> str:
+    if torch.cuda.is_available():
+        size = torch.cuda.get_device_properties(0).total_memory
+    elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    else:
+        return "unknown"
+    return f"{size / 2**30:.0f} GiB"

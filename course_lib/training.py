@@ -1,0 +1,249 @@
+"""The whole loop: sample, forward, loss, zero grads, backward, clip, set lr, step, log."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.batches import TokenStream, check_tokens, get_batch
+from course_lib.checkpoint import load_checkpoint, save_checkpoint
+from course_lib.clipping import clip_grad_norm
+from course_lib.evaluation import evaluate
+from course_lib.loss import next_token_loss
+from course_lib.schedule import WarmupCosine
+
+BatchFunction = Callable[..., tuple[Tensor, Tensor]]
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+class NonFiniteLossError(FloatingPointError):
+    """The loss of a step is NaN or infinite; that step's update was not made."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe of a run. The context length is the model's.
+
+    Args:
+        max_steps: updates to make in all, those before a resume included.
+        batch_size: B, windows a micro-batch.
+        schedule: maps an update, counted from 0, to its learning rate.
+        betas: AdamW's decay rates of the first and second moment (Loshchilov and Hutter, 2019,
+            arXiv:1711.05101).
+        weight_decay: AdamW's decoupled decay, on matrices only (embeddings included, norms not).
+        max_norm: the gradient norm to clip at; `math.inf` measures without clipping.
+        accumulation_steps: micro-batches an update; their mean loss is what is minimised.
+        eval_interval: evaluate on `val_tokens` before every so many updates; None for never.
+        seed: seeds the generator that draws the batches. Initial weights and dropout draw from
+            PyTorch's global generator: seed that with `torch.manual_seed` before you build the model.
+        checkpoint_path: where to write checkpoints; None for nowhere.
+        checkpoint_interval: write after every so many updates; None for the end only. A run with
+            a path always writes at the end.
+
+    Raises:
+        ValueError: a setting is out of its range, or an interval was given without a path.
+    """
+
+    max_steps: int = 5000
+    batch_size: int = 64
+    schedule: Callable[[int], float] = WarmupCosine(1e-3, 1e-4, 100, 5000)
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.1
+    max_norm: float = 1.0
+    accumulation_steps: int = 1
+    eval_interval: int | None = None
+    seed: int = 1337
+    checkpoint_path: str | os.PathLike | None = None
+    checkpoint_interval: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulation_steps", "eval_interval", "checkpoint_interval"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 1.")
+        for name in ("max_steps", "weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        if not self.max_norm > 0:
+            raise ValueError(
+                f"max_norm is {self.max_norm}; it must be above 0. "
+                "Use math.inf to measure without clipping."
+            )
+        if self.checkpoint_interval is not None and self.checkpoint_path is None:
+            raise ValueError(
+                f"checkpoint_interval is {self.checkpoint_interval} but checkpoint_path is None; "
+                "say where the checkpoints should go."
+            )
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One line of the log: what happened at update `step`.
+
+    Args:
+        step: the update, counted from 0.
+        loss: the batch's loss before the update, in nats.
+        lr: the update's learning rate.
+        grad_norm: the gradient's global L2 norm before clipping.
+        clipped: whether that norm exceeded `max_norm`.
+        val_loss: loss over all validation tokens before the update, in nats; None where it was
+            not evaluated.
+    """
+
+    step: int
+    loss: float
+    lr: float
+    grad_norm: float
+    clipped: bool
+    val_loss: float | None = None
+
+
+def train(
+    model: nn.Module,
+    train_tokens: TokenStream,
+    config: TrainConfig,
+    *,
+    val_tokens: TokenStream | None = None,
+    resume_from: str | os.PathLike | None = None,
+    batch_fn: BatchFunction = get_batch,
+    loss_fn: LossFunction = next_token_loss,
+) -> Iterator[StepRecord]:
+    """Train `model` in place and yield a record after every update.
+
+    The result is a generator: nothing happens until you ask for the first record, and you may stop
+    at any record and keep the model as it is then. On the CPU a run that was stopped, or killed,
+    and resumed from its checkpoint equals the uninterrupted one to the bit.
+
+    Args:
+        model: a `GPT`, or any module with `config.context_length` that maps `(B, T)` ids to
+            `(B, T, V)` logits. It trains on the device that it lies on.
+        train_tokens: the training half, ids `(N,)`.
+        config: the recipe.
+        val_tokens: the validation half; needed if `config.eval_interval` is set.
+        resume_from: a checkpoint of the same recipe to go on from.
+        batch_fn: called as `batch_fn(tokens, batch_size, context_length, generator=, device=)`.
+        loss_fn: called as `loss_fn(logits, targets)`; returns a scalar.
+
+    Yields:
+        A `StepRecord` an update.
+
+    Raises:
+        TypeError, ValueError: unusable tokens, no `val_tokens` although the config evaluates, or
+            a checkpoint from beyond `max_steps`; raised at the call, before anything runs.
+        CheckpointError, FileNotFoundError: `resume_from` cannot be used; raised at the call.
+        NonFiniteLossError: the loss is NaN or infinite. The message names the step.
+        NonFiniteGradientError: the gradient's norm is. The message names the first bad parameter.
+    """
+    check_tokens(train_tokens, model.config.context_length)
+    if config.eval_interval is not None and val_tokens is None:
+        raise ValueError(
+            f"eval_interval is {config.eval_interval} but val_tokens is None; "
+            "hand in the validation half or set eval_interval=None."
+        )
+    optimizer = make_optimizer(model, config)
+    generator = torch.Generator().manual_seed(config.seed)
+    first_step = 0
+    if resume_from is not None:
+        first_step = load_checkpoint(
+            resume_from, model=model, optimizer=optimizer, generator=generator
+        )
+        if first_step > config.max_steps:
+            raise ValueError(
+                f"{resume_from} is from step {first_step:,}, past max_steps = "
+                f"{config.max_steps:,}. Raise max_steps or use an earlier checkpoint."
+            )
+
+    return _updates(
+        model, train_tokens, val_tokens, config, optimizer, generator, first_step, batch_fn, loss_fn
+    )
+
+
+def _updates(
+    model: nn.Module,
+    train_tokens: TokenStream,
+    val_tokens: TokenStream | None,
+    config: TrainConfig,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    first_step: int,
+    batch_fn: BatchFunction,
+    loss_fn: LossFunction,
+) -> Iterator[StepRecord]:
+    T, device = model.config.context_length, next(model.parameters()).device
+    for step in range(first_step, config.max_steps):
+        val_loss = None
+        if config.eval_interval is not None and step % config.eval_interval == 0:
+            val_loss = evaluate(model, val_tokens).loss
+        model.train()  # at every step: whoever drives the loop may have evaluated or sampled
+
+        optimizer.zero_grad(set_to_none=True)
+        loss = 0.0
+        for _ in range(config.accumulation_steps):
+            x, y = batch_fn(
+                train_tokens, config.batch_size, T, generator=generator, device=device
+            )  # (B, T) each
+            logits = model(x)  # (B, T, V)
+            # Each micro-batch has the same size, so the mean of their means is the large batch's.
+            micro_loss = loss_fn(logits, y) / config.accumulation_steps
+            micro_loss.backward()
+            loss += micro_loss.item()
+        lr = config.schedule(step)
+        _check_loss(loss, step, lr)
+
+        grad_norm = clip_grad_norm(model.named_parameters(), config.max_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.step()
+
+        done = step + 1
+        if _checkpoint_is_due(done, config):
+            _check_parameters(model, step)
+            save_checkpoint(
+                config.checkpoint_path,
+                model=model, optimizer=optimizer, step=done, generator=generator,
+            )  # fmt: skip
+        yield StepRecord(step, loss, lr, grad_norm, grad_norm > config.max_norm, val_loss)
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """Build AdamW with weight decay on matrices and embeddings, none on vectors (norms).
+
+    The learning rate is 0 until the loop sets it.
+    """
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas)
+
+
+def _check_loss(loss: float, step: int, lr: float) -> None:
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"The loss is {loss} at step {step:,} (lr {lr:.3g}); no update was made. "
+            "Try a lower peak lr or a longer warmup, and check that every target is a valid id and "
+            "that no logit is infinite. The last checkpoint, if any, is from before this step: "
+            "go on from it with resume_from."
+        )
+
+
+def _checkpoint_is_due(done: int, config: TrainConfig) -> bool:
+    if config.checkpoint_path is None:
+        return False
+    interval = config.checkpoint_interval
+    return done == config.max_steps or (interval is not None and done % interval == 0)
+
+
+def _check_parameters(model: nn.Module, step: int) -> None:
+    """Refuse to replace a good checkpoint by one with parameters that are not finite."""
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise NonFiniteLossError(
+                f"Parameter {name} is not finite after the update of step {step:,}; the "
+                "checkpoint was not written and the one before it stays. Try a lower peak lr."
+            )
