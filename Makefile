@@ -10,11 +10,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$p" && break; done)
 VENV := .venv/bin/python
 COLAB := .venv-colab/bin/python
+# As a module call: the `jupyter-book` script breaks below a directory with a space in its name.
+BOOK := -c 'from jupyter_book.cli.main import main; main()'
 PORT ?= 8000
 
 # Notebooks run in their own directory: a relative path has to become an absolute one first.
 ifdef COURSE_CORPUS
-override COURSE_CORPUS := $(shell python3 -c 'import os; print(os.path.abspath(os.environ["COURSE_CORPUS"]))')
+override COURSE_CORPUS := $(shell "$(PYTHON)" -c 'import os; print(os.path.abspath(os.environ["COURSE_CORPUS"]))')
 export COURSE_CORPUS
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -28,12 +30,14 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-24s%s\n", $$1, $$2}'
 
 venv: .venv/installed
-.venv/installed: requirements.txt pyproject.toml
-	@$(call say,"Python environment in .venv (several minutes and up to a few GB the first time)")
+.venv/requirements: requirements.txt
+	@$(call say,"Python environment in .venv (several minutes the first time)")
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear .venv
 	$(VENV) -m pip install --quiet -r requirements.txt
+	@touch .venv/requirements
+.venv/installed: .venv/requirements pyproject.toml
 	$(VENV) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch .venv/installed
 
@@ -44,14 +48,14 @@ corpus: venv
 book: corpus  ## build the website, check every page, say where it is
 	@$(call say,"Website (runs every notebook: a few minutes)")
 	@rm -rf _build/html
-	$(VENV) -m jupyter_book build . -W --keep-going --quiet
+	$(VENV) $(BOOK) build . -W --keep-going --quiet
 	@$(call say,"Pages")
 	@$(VENV) -m tools.check_site
 
 serve:  ## serve the built website on this machine (PORT=8000)
 	@test -d _build/html || { echo "There is no website yet: run make book first." >&2; exit 1; }
 	@echo "http://localhost:$(PORT)/ (end with Ctrl-C)"
-	@python3 -m http.server --bind 127.0.0.1 --directory _build/html "$(PORT)"
+	@$(VENV) -m http.server --bind 127.0.0.1 --directory _build/html "$(PORT)"
 
 test: test-unit test-notebooks book test-site test-colab  ## run every test
 	@$(call say,"All tests passed")
@@ -84,32 +88,6 @@ test-install: venv .venv-colab/installed
 test-colab: corpus test-install
 	@$(call say,"Notebooks with Colab's versions and the package just installed")
 	@$(COLAB) -m tools.corpus --nbval notebooks
-
-notebooks: corpus
-	@$(call say,"Notebooks against their stored outputs")
-	@$(VENV) -m tools.notebooks check
-	@$(VENV) -m tools.corpus --nbval notebooks
-
-# Needs the website; `make test` builds it just before.
-test-site: venv
-	@$(call say,"Website, in a browser")
-	@$(VENV) -m tools.browser || true
-	$(VENV) -m pytest -m "site or browser"
-
-.venv-colab/installed: requirements-colab.txt
-	@$(call say,"Environment with Colab's versions in .venv-colab")
-	"$(PYTHON)" -m venv --clear .venv-colab
-	$(COLAB) -m pip install --quiet -r requirements-colab.txt
-	@touch .venv-colab/installed
-
-test-colab: corpus .venv-colab/installed
-	@$(call say,"Notebooks with Colab's versions")
-	@$(COLAB) -m pip install --quiet --force-reinstall --no-deps .
-	@$(COLAB) -m tools.corpus --nbval notebooks
-
-test-install: .venv-colab/installed
-	@$(call say,"The install cell, by pip from a tagged repository")
-	@$(VENV) -m tools.try_install $(COLAB)
 
 notebooks: corpus  ## execute and strip every notebook (authors only)
 	@$(call say,"Executing and stripping the notebooks")

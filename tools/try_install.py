@@ -27,7 +27,7 @@ InteractiveShell.instance().run_cell(sys.stdin.read()).raise_error()
 LOOK = """
 import course_lib, importlib.metadata, json, pathlib
 root = pathlib.Path(course_lib.__file__).parent
-print(json.dumps({"version": course_lib.__version__, "root": str(root), "files":
+print(json.dumps({"version": importlib.metadata.version("course-lib"), "root": str(root), "files":
     sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.suffix != ".pyc" and p.is_file())}))
 """
 
