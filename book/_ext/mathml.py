@@ -1,0 +1,69 @@
+"""Sphinx extension: equations become MathML at build time, so that a page needs no script for them.
+
+Browsers lay MathML out themselves and screen readers read it. The TeX source stays in the page, as
+``alttext`` and as an annotation. Use it by ``html_math_renderer = "mathml"``. Numbers of equations
+(``(label)`` after ``$$``) work as with Sphinx's own renderers.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.math import get_node_equation_number
+from sphinx.writers.html import HTML5Translator
+
+# Environments that only say "display"; their rows are an aligned array's.
+_ROWS = re.compile(r"\\(begin|end)\{(?:align|gather|eqnarray|split)\*?\}")
+_SINGLE = re.compile(r"\\(?:begin|end)\{(?:equation|math|displaymath)\*?\}")
+
+
+def to_mathml(tex: str, *, display: bool) -> str:
+    """Return ``tex`` as a ``<math>`` element that carries its source.
+
+    Raises:
+        ExtensionError: ``tex`` cannot be read, or holds a command that is left as it stands.
+    """
+    source = tex.strip()
+    prepared = _SINGLE.sub("", _ROWS.sub(r"\\\1{aligned}", source))
+    if r"\\" in prepared and r"\begin" not in prepared:
+        prepared = rf"\begin{{aligned}}{prepared}\end{{aligned}}"
+    try:
+        math = convert(prepared, display="block" if display else "inline")
+    except Exception as error:  # the converter has a dozen classes of its own, and no base
+        raise ExtensionError(f"mathml: cannot read {source!r}: {error!r}") from error
+    if unread := re.search(r"<m[a-z]+[^>]*>\\\w*", math):
+        raise ExtensionError(f"mathml: {unread.group().split('>')[-1]!r} is not understood in {source!r}")
+    opening, rest = math.split(">", 1)
+    body = rest.removesuffix("</math>")
+    return (
+        f'{opening} alttext="{escape(source)}"><semantics>{body}'
+        f'<annotation encoding="application/x-tex">{escape(source)}</annotation></semantics></math>'
+    )
+
+
+def _visit_inline(self: HTML5Translator, node: nodes.math) -> None:
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    self.body.append(to_mathml(node.astext(), display=False) + "</span>")
+    raise nodes.SkipNode
+
+
+def _visit_display(self: HTML5Translator, node: nodes.math_block) -> None:
+    self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight"))
+    if node.get("number"):
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    self.body.append(to_mathml(node.astext(), display=True) + "</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the renderer; called by Sphinx."""
+    app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_display, None))
+    return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

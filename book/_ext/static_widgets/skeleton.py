@@ -1,0 +1,48 @@
+"""The HTML of a widget view before its script has run: boxes, empty places, text.
+
+The places have their final size from the start, so nothing moves when the runtime fills them, and
+a reader without JavaScript finds the picture's text in them.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from .state import BOXES, CONTROLS, PICTURE, accessible_name, reference
+
+MISSING = "A live picture belongs here, but its stored state is missing."
+
+
+def view(model_id: str, models: dict[str, dict[str, Any]]) -> str:
+    """Return the HTML of the view of one model, with everything inside it."""
+    return f'<div class="sw-view">{_place(model_id, models)}</div>'
+
+
+def missing() -> str:
+    """Return the line that stands where a view has no stored state."""
+    return f'<div class="sw-view"><p class="sw-note">{MISSING}</p></div>'
+
+
+def _place(model_id: str, models: dict[str, dict[str, Any]]) -> str:
+    model = models[model_id]
+    kind, state = model["model_name"], model["state"]
+    if kind in BOXES:
+        inside = "".join(_place(str(reference(c)), models) for c in state.get("children", ()))
+        return f'<div class="sw-box sw-{kind.removesuffix("BoxModel").lower()}box">{inside}</div>'
+    classes, style, inside = f"sw-slot sw-{kind.removesuffix('Model').lower()}", "", ""
+    if kind == PICTURE:
+        height = state.get("height_hint")
+        if isinstance(height, int | float) and height > 0:
+            style = f' style="min-height:{height:g}px"'
+        words = state.get("text_alternative") or "A picture that needs JavaScript."
+        inside = f'<noscript><p class="sw-note">{escape(str(words))}</p></noscript>'
+    elif kind in CONTROLS:
+        classes += " sw-control"
+        words = accessible_name(state)
+        inside = f'<noscript><p class="sw-note">{escape(words)}: needs JavaScript.</p></noscript>'
+    elif kind == "HTMLModel":
+        inside = str(state.get("value", ""))  # the author's own, as in the notebook
+    else:
+        inside = escape(str(state.get("value", "")))
+    return f'<div class="{classes}" data-sw-model="{model_id}"{style}>{inside}</div>'
