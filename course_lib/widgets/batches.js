@@ -31,20 +31,22 @@ function read(get) {
   return { B, T, nTokens, starts, shown, texts, row: Math.min(get("row"), shown) };
 }
 
-const TOP = 64;
-const ROWS_HEIGHT = 300;
+const TOP = 92;
+const TALLEST = 300;
 
-// Where rows and triangle stand: side by side while both fit, else one below the other.
-function layout(width, { T }) {
+// Where rows and triangle stand: side by side while both fit, else one below the other. The picture
+// grows with the batch up to twelve rows, and never falls below the height of the first setting.
+function layout(width, { T, shown }) {
   const gutter = width < 560 ? 26 : 96;
-  const beside = gutter + T * 22 + 48 + 280 <= width;
-  const room = beside ? width - 328 : width;
-  const columns = Math.min(T, Math.floor((room - gutter) / 9));
-  const cell = Math.min(24, (room - gutter) / (columns + (columns < T ? 3 : 0)));
-  const rowsY = TOP + 28;
+  const beside = gutter + T * 15 + 40 + 280 <= width;
+  const room = (beside ? width - 320 : width) - gutter;
+  const columns = Math.min(T, Math.floor(room / 9));
+  const cell = Math.min(24, room / (columns + (columns < T ? 3 : 0)));
+  const rows = Math.min(TALLEST, Math.max(208, shown * 52));
+  const size = Math.min(280, width, Math.max(208, (T + 1) * 24));
   return beside
-    ? { gutter, columns, cell, rowsY, triangle: { x: width - 280, y: rowsY, size: 280 }, height: rowsY + ROWS_HEIGHT + 26 }
-    : { gutter, columns, cell, rowsY, triangle: { x: 0, y: rowsY + ROWS_HEIGHT + 56, size: Math.min(280, width) }, height: rowsY + ROWS_HEIGHT + 56 + Math.min(280, width) + 8 };
+    ? { gutter, columns, cell, triangle: { x: width - 280, y: TOP, size }, height: TOP + Math.max(rows + 24, size) }
+    : { gutter, columns, cell, triangle: { x: 0, y: TOP + rows + 60, size }, height: TOP + rows + 60 + size };
 }
 
 function paintStream(pen, { nTokens, starts, T, row }) {
@@ -69,18 +71,18 @@ function glyphs(pen, text, x, baseline, cell, size, colour) {
   });
 }
 
-function paintRows(pen, { B, T, shown, starts, texts, row }, { gutter, columns, cell, rowsY }) {
-  const pitch = Math.min(52, ROWS_HEIGHT / shown);
-  const size = Math.min(15, cell * 1.25, pitch * 0.46);
-  const line = Math.min(18, pitch * 0.46);
-  pen.text("x", gutter, rowsY - 10, { colour: "x", size: 12, weight: 700 });
-  pen.text("over", gutter + 11, rowsY - 10, { colour: "muted", size: 12 });
-  pen.text("y", gutter + 41, rowsY - 10, { colour: "y", size: 12, weight: 700 });
-  pen.text(pen.width < 560 ? "row" : "row  start", 0, rowsY - 10, { colour: "muted", size: 12 });
+function paintRows(pen, { B, T, shown, starts, texts, row }, { gutter, columns, cell }) {
+  const pitch = Math.min(52, TALLEST / shown);
+  const line = Math.min(18, (pitch - 4) / 2);
+  const size = Math.min(15, cell * 1.25, line * 0.95);
+  pen.text("x", gutter, TOP - 10, { colour: "x", size: 12, weight: 700 });
+  pen.text("over", gutter + 11, TOP - 10, { colour: "muted", size: 12 });
+  pen.text("y", gutter + 41, TOP - 10, { colour: "y", size: 12, weight: 700 });
+  pen.text(pen.width < 560 ? "row" : "row  start", 0, TOP - 10, { colour: "muted", size: 12 });
   for (let r = 0; r < shown; r++) {
-    const y = rowsY + r * pitch;
+    const y = TOP + r * pitch;
     const chosen = r === row - 1;
-    if (chosen) pen.box(-4, y - 1, gutter + columns * cell + 8, 2 * line + 5, { colour: "accent", alpha: 0.09, radius: 4 });
+    if (chosen) pen.box(gutter - 3, y - 2, columns * cell + 6, 2 * line + 5, { colour: "accent", outline: 1.5, radius: 4 });
     pen.text(String(r + 1), 0, y + line - 3, { colour: chosen ? "accent" : "muted", size: 12, weight: chosen ? 700 : 400 });
     if (gutter > 60) pen.text(grouped(starts[r]), gutter - 14, y + line - 3, { colour: "muted", size: Math.min(12, line), align: "right" });
     pen.box(gutter, y, columns * cell, line, { colour: "x", alpha: 0.1, radius: 2 });
@@ -94,7 +96,7 @@ function paintRows(pen, { B, T, shown, starts, texts, row }, { gutter, columns, 
     glyphs(pen, texts[r].slice(1, columns + 1), gutter, y + line * 1.78 + 1, cell, size, "y");
     if (columns < T) pen.text(`+${T - columns}`, gutter + columns * cell + 5, y + line + 4, { colour: "muted", size: 11 });
   }
-  if (B > shown) pen.text(`and ${B - shown} more`, gutter, rowsY + ROWS_HEIGHT + 16, { colour: "muted", size: 13 });
+  if (B > shown) pen.text(`and ${B - shown} more`, gutter, TOP + TALLEST + 16, { colour: "muted", size: 13 });
 }
 
 function paintTriangle(pen, { T, texts, row }, { triangle: { x, y, size } }) {
