@@ -1,0 +1,113 @@
+"""Every page in a real browser: nothing foreign, nothing broken, every control moves something."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import project
+
+PAGES = project.pages()
+CHAPTERS = [path.relative_to(project.ROOT).with_suffix("").as_posix() for path in project.chapters()]
+CONTROLS = "main input:visible, main select:visible"
+NARROW = {"width": 360, "height": 740}
+SETTLE_MS = 250
+# What a reader can see or hear of the pictures and their labels, one string for the page.
+STATE = """() => [...document.querySelectorAll('main output, main [role=img], main canvas, main svg, main [aria-live]')]
+  .map(e => (e.getAttribute('aria-label') || '') + '|' + (e.textContent || '')
+    + '|' + (e.tagName === 'CANVAS' ? e.toDataURL().length + e.toDataURL().slice(-400) : '')).join('\\n')"""
+OVERFLOWING = """() => {
+  const width = document.documentElement.clientWidth;
+  const scrolls = e => { for (let p = e.parentElement; p && p !== document.body; p = p.parentElement) {
+    if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(p).overflowX)) return true } return false };
+  return [...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right > width + 1 && e.getBoundingClientRect().width && !scrolls(e))
+    .map(e => e.tagName + '.' + e.className).slice(0, 8);
+}"""
+
+
+def open_page(page, address: str) -> None:
+    """Open and wait until the pictures had time to draw."""
+    page.goto(address, wait_until="load")
+    page.wait_for_timeout(SETTLE_MS)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_quiet_and_stays_at_home(page, site_address: str, name: str) -> None:
+    open_page(page, f"{site_address}/{name}.html")
+    assert page.locator("h1").first.is_visible()
+    page.record.assert_clean()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_works_from_the_disk(page, site: Path, name: str) -> None:
+    open_page(page, (site / f"{name}.html").as_uri())
+    assert page.locator("h1").first.is_visible()
+    page.record.assert_clean()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_horizontal_scroll_on_a_phone(page, site_address: str, name: str) -> None:
+    page.set_viewport_size(NARROW)
+    open_page(page, f"{site_address}/{name}.html")
+    widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert widths[0] <= widths[1], page.evaluate(OVERFLOWING)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_control_moves_something(page, site_address: str, name: str) -> None:
+    open_page(page, f"{site_address}/{name}.html")
+    controls = page.locator(CONTROLS)
+    if name in CHAPTERS:
+        assert controls.count() > 0, "a chapter has at least one picture with a slider"
+    dead = []
+    for index in range(controls.count()):
+        control = controls.nth(index)
+        before = page.evaluate(STATE)
+        if not move(control):
+            continue
+        page.wait_for_timeout(SETTLE_MS)
+        if page.evaluate(STATE) == before:
+            dead.append(control.evaluate("e => e.outerHTML.slice(0, 200)"))
+    assert not dead, f"moved without effect: {dead}"
+    page.record.assert_clean()
+
+
+def move(control) -> bool:
+    """Move one control as the keyboard does; False for a text field, which only its button answers."""
+    kind = control.evaluate("e => e.tagName === 'SELECT' ? 'select' : e.type")
+    if kind == "range":
+        at_end = control.evaluate("e => Number(e.value) >= Number(e.max)")
+        control.press("ArrowLeft" if at_end else "ArrowRight")
+    elif kind == "checkbox":
+        control.press("Space")
+    elif kind == "select":
+        chosen, count = control.evaluate("e => [e.selectedIndex, e.options.length]")
+        control.select_option(index=(chosen + 1) % count)
+    elif kind == "radio":
+        if control.is_checked():
+            return False
+        control.check()
+    elif kind == "number":
+        control.press("ArrowUp")
+    else:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_accessible(page, site_address: str, name: str, theme: str) -> None:
+    """axe-core finds nothing against WCAG 2.2, levels A and AA."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    open_page(page, f"{site_address}/{name}.html")
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    result = Axe().run(page, options={"runOnly": {"type": "tag", "values": rules}, "resultTypes": ["violations"]})
+    found = [
+        f"{violation['id']}: {node['html'][:160]}"
+        for violation in result.response["violations"]
+        for node in violation["nodes"]
+    ]
+    assert not found, "\n".join(found)

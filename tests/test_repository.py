@@ -1,0 +1,121 @@
+"""What the repository as a whole promises: one address, no machine paths, no corpus, small modules."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tools import project
+
+TOP_LEVEL = {
+    ".ci", ".github", ".gitignore", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-CONTENT.md",
+    "Makefile", "README.md", "_config.yml", "_toc.yml", "benchmarks", "book", "course_lib", "deploy",
+    "exercises", "notebooks", "pyproject.toml", "requirements-colab.txt", "requirements.txt", "tests", "tools",
+}  # fmt: skip
+PIECES = ["corpus", "batches", "loss", "clipping", "schedule", "training"]
+MAX_MODULE_LINES = 250
+MAX_FILE_BYTES = 600_000
+QUOTATION = 200  # characters of the corpus in a row that are still a quotation
+MACHINE_PATH = re.compile(r"/(?:home|root|Users|work|tmp)/[\w.-]+")
+
+
+@cache
+def tracked() -> list[str]:
+    """Every file that is or would be committed, relative to the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=project.ROOT, check=True, capture_output=True, text=True).stdout
+    return sorted(name for name in listed.split("\0") if name and (project.ROOT / name).is_file())
+
+
+@cache
+def texts() -> dict[str, str]:
+    """The text of each of them; pictures and fonts are left out."""
+    found = {}
+    for name in tracked():
+        try:
+            found[name] = (project.ROOT / name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+    return found
+
+
+def test_the_address_stands_in_one_place() -> None:
+    owner_and_name = project.repository().removeprefix("https://github.com/")
+    generated = {name for name in tracked() if name.endswith(".ipynb")}  # test_notebooks compares those cells
+    holders = {name for name, text in texts().items() if owner_and_name in text} - generated
+    assert holders == {"pyproject.toml"}
+
+
+def test_the_version_stands_in_one_place() -> None:
+    tag = project.tag()
+    holders = {name for name, text in texts().items() if re.search(rf"\b{re.escape(tag)}\b", text)}
+    assert {name for name in holders if not name.endswith(".ipynb")} == set()
+    cited = re.search(r"^version: (.+)$", texts()["CITATION.cff"], re.MULTILINE)
+    assert cited and "v" + cited[1] == tag
+
+
+def test_no_paths_of_a_machine() -> None:
+    found = {name: MACHINE_PATH.findall(text) for name, text in texts().items() if MACHINE_PATH.search(text)}
+    assert found == {}
+
+
+def longest_run(text: str, corpus_text: str) -> str:
+    """The longest run of the corpus in the text, if it has QUOTATION characters or more, else ""."""
+    step = QUOTATION // 2  # a run of QUOTATION covers one of these pieces whole
+    pieces = {corpus_text[at : at + step]: at for at in range(0, len(corpus_text) - step, step)}
+    longest = ""
+    for start in range(len(text) - step):
+        at = pieces.get(text[start : start + step])
+        if at is None:
+            continue
+        before, after = 0, step
+        while min(at, start) > before and text[start - before - 1] == corpus_text[at - before - 1]:
+            before += 1
+        while text[start + after : start + after + 1] == corpus_text[at + after : at + after + 1] != "":
+            after += 1
+        longest = max(longest, text[start - before : start + after], key=len)
+    return longest if len(longest) >= QUOTATION else ""
+
+
+def test_no_corpus_is_committed(corpus) -> None:
+    assert longest_run("x" * 50 + corpus.text[12_345:12_600] + "y", corpus.text) == corpus.text[12_345:12_600]
+    plain = "\n\0\n".join(text.replace("\\n", "\n").replace('\\"', '"') for text in texts().values())
+    assert longest_run(plain, corpus.text) == ""
+
+
+def test_nothing_large_is_committed() -> None:
+    assert [name for name in tracked() if (project.ROOT / name).stat().st_size > MAX_FILE_BYTES] == []
+
+
+def test_modules_stay_small() -> None:
+    lengths = {name: text.count("\n") for name, text in texts().items() if name.endswith(".py")}
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_MODULE_LINES} == {}
+
+
+def test_top_level_holds_nothing_else() -> None:
+    assert {Path(name).parts[0] for name in tracked()} <= TOP_LEVEL
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_piece_has_its_rooms(piece: str) -> None:
+    number = PIECES.index(piece) + 1
+    for room in (
+        f"notebooks/{number:02}_{piece}.ipynb",
+        f"course_lib/{piece}.py",
+        f"course_lib/widgets/{piece}.py",
+        f"course_lib/widgets/{piece}.js",
+        f"tests/test_{piece}.py",
+    ):
+        assert room in tracked()
+
+
+def test_readme_names_the_two_commands() -> None:
+    assert "make book" in texts()["README.md"] and "make test" in texts()["README.md"]
+
+
+def test_requirements_are_exact() -> None:
+    for name in ("requirements.txt", "requirements-colab.txt"):
+        lines = [line for line in texts()[name].splitlines() if line and not line.startswith("#")]
+        assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
