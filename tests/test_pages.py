@@ -1,0 +1,63 @@
+"""The prose pages say nothing that the library does not: code runs, counts agree, messages exist."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from course_lib import GPT, GPTConfig
+from tools import project
+
+BOOK = project.ROOT / "book"
+SOURCES = [project.ROOT / "Makefile", *(project.ROOT / "course_lib").rglob("*.py")]
+
+
+def read(page: str) -> str:
+    return (BOOK / page).read_text(encoding="utf-8")
+
+
+def without_breaks(source: str) -> str:
+    """Python source with the strings of neighbouring lines joined, as the interpreter joins them."""
+    return re.sub(r'"\s*\n\s*f?"', "", source)
+
+
+@pytest.mark.parametrize("page", sorted(BOOK.glob("*.md")), ids=lambda path: path.name)
+def test_examples_print_what_the_page_shows(page: Path) -> None:
+    failed, _ = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert failed == 0
+
+
+@pytest.mark.parametrize(("column", "d_model"), [(2, 64), (3, 128)])
+def test_the_recap_counts_right(column: int, d_model: int) -> None:
+    model = GPT(GPTConfig(65, 64, n_layer=4, n_head=4, d_model=d_model))
+    shares = dict.fromkeys(["token", "position", "attention", "mlp", "norm"], 0)
+    for name, parameter in model.named_parameters():
+        kind = "norm" if "norm" in name else next(kind for kind in shares if kind in name)
+        shares[kind] += parameter.numel()
+    rows = [line.strip("|").split("|") for line in read("recap.md").splitlines() if line.startswith("| ")]
+    counts = [int(re.sub(r"[ ,*]", "", row[column])) for row in rows[1:]]
+    assert counts == [*shares.values(), model.count_parameters()]
+
+
+def test_the_glossary_is_sorted_and_leads_to_the_place() -> None:
+    body = read("glossary.md").split("```{glossary}\n")[1].rsplit("```", 1)[0]
+    entries = [entry.split("\n", 1) for entry in body.strip().split("\n\n")]
+    terms = [term for term, _ in entries]
+    assert terms == sorted(terms, key=str.lower)
+    assert [term for term, text in entries if "](" not in text] == []
+
+
+def test_every_message_of_the_course_exists() -> None:
+    ours = read("running.md").split("### From the course")[1].split("### From elsewhere")[0]
+    messages = re.findall(r"^`(.+)`$", ours, flags=re.MULTILINE)
+    sources = [without_breaks(path.read_text(encoding="utf-8")) for path in SOURCES]
+    assert messages
+    assert [m for m in messages if not any(m in source for source in sources)] == []
+
+
+def test_every_paper_of_the_docstrings_is_in_the_references() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    papers = set(re.findall(r"arXiv:\s*(\d{4}\.\d{5})", sources))
+    assert papers
+    assert papers <= set(re.findall(r"arxiv\.org/abs/(\d{4}\.\d{5})", read("cite.md")))
