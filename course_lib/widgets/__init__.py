@@ -2,5 +2,10 @@
 
 from course_lib.widgets.batches import BatchPicture, explore_batch
 from course_lib.widgets.corpus import SplitPicture, explore_split
+from course_lib.widgets.loss import LossPicture, explore_loss
+from course_lib.widgets.schedule import SchedulePicture, explore_schedule
 
-__all__ = ["BatchPicture", "SplitPicture", "explore_batch", "explore_split"]
+__all__ = [
+    "BatchPicture", "LossPicture", "SchedulePicture", "SplitPicture", "explore_batch", "explore_loss",
+    "explore_schedule", "explore_split",
+]  # fmt: skip

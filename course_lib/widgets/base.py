@@ -33,11 +33,13 @@ class Picture(anywidget.AnyWidget):
     """A picture whose traits follow its controls; reading them needs no knowledge of widgets.
 
     `text_alternative` says in words what is drawn and is kept current by the picture;
-    `height_hint` is the height in CSS pixels to keep free on a page before the picture is drawn.
+    `height_hint` is the height in CSS pixels to keep free on a page before the picture is drawn,
+    `height_hint_narrow` the same on a phone.
     """
 
     text_alternative = traitlets.Unicode("").tag(sync=True)
     height_hint = traitlets.Int(320).tag(sync=True)
+    height_hint_narrow = traitlets.Int(480).tag(sync=True)
 
     # Names of the traits that `repr` shows, so that it never holds a memory address.
     _settings: tuple[str, ...] = ()

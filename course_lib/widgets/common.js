@@ -142,7 +142,9 @@ export function axes(pen, frame, horizontal, vertical) {
     pen.text((vertical.show || String)(value), frame.x - 7, y + 4, { colour: "muted", size: 11, align: "right" });
   }
   for (const value of horizontal.at) {
-    pen.text((horizontal.show || grouped)(value), X(value), frame.y + frame.height + 16, { colour: "muted", size: 11, align: "center" });
+    const words = (horizontal.show || grouped)(value);
+    const over = X(value) + pen.measure(words, { size: 11 }) / 2 > pen.width;
+    pen.text(words, over ? pen.width : X(value), frame.y + frame.height + 16, { colour: "muted", size: 11, align: over ? "right" : "center" });
   }
   const floor = Math.round(frame.y + frame.height) + 0.5;
   pen.path([[frame.x, floor], [frame.x + frame.width, floor]], { colour: "muted", width: 1, alpha: 0.7 });
