@@ -177,7 +177,8 @@ class CharTokenizer:
             ValueError: `ids` is not one stream, or an id is outside the vocabulary; the message
                 shows it and its position.
         """
-        ids = torch.as_tensor(ids)
+        # No tensor is made of an array: PyTorch warns about read-only ones, such as memory maps.
+        ids = ids if isinstance(ids, Tensor) else np.asarray(ids)
         if ids.ndim != 1:
             raise ValueError(
                 f"ids has shape {tuple(ids.shape)}; decode takes (N,). Pass one row at a time."
