@@ -119,3 +119,4 @@ def test_requirements_are_exact() -> None:
     for name in ("requirements.txt", "requirements-colab.txt"):
         lines = [line for line in texts()[name].splitlines() if line and not line.startswith("#")]
         assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+        assert len({line.split("==")[0].lower() for line in lines}) == len(lines)

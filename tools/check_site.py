@@ -91,6 +91,11 @@ def css_urls(css: str) -> list[str]:
     return [first or second for first, second in CSS_URL.findall(css)]
 
 
+def html_files(site: Path) -> list[Path]:
+    """Every page. The theme leaves templates among its scripts, which are none."""
+    return sorted(path for path in site.rglob("*.html") if not path.name.endswith("-macros.html"))
+
+
 def missing_pages(site: Path, pages: list[str]) -> Iterator[str]:
     for page in pages:
         path = site / f"{page}.html"
@@ -102,7 +107,7 @@ def missing_pages(site: Path, pages: list[str]) -> Iterator[str]:
 
 def foreign_loads(site: Path) -> Iterator[str]:
     """Every script, style sheet, font, image or frame that a page would fetch from another site."""
-    for path in sorted(site.rglob("*.html")):
+    for path in html_files(site):
         for address in Page.read(path).loads:
             if FOREIGN.match(address):
                 yield f"{path.relative_to(site)} loads {address}"
@@ -114,7 +119,7 @@ def foreign_loads(site: Path) -> Iterator[str]:
 
 def broken_links(site: Path) -> Iterator[str]:
     """Every address inside the site that leads to no file, or to no anchor of it."""
-    read = {path: Page.read(path) for path in sorted(site.rglob("*.html"))}
+    read = {path: Page.read(path) for path in html_files(site)}
     for path, page in read.items():
         for address in sorted(set(page.links + page.loads)):
             parts = urlsplit(address)
