@@ -24,11 +24,12 @@ def without_breaks(source: str) -> str:
 
 @pytest.mark.parametrize("page", sorted(BOOK.glob("*.md")), ids=lambda path: path.name)
 def test_examples_print_what_the_page_shows(page: Path) -> None:
-    failed, _ = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
-    assert failed == 0
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
-@pytest.mark.parametrize(("column", "d_model"), [(2, 64), (3, 128)])
+@pytest.mark.parametrize(("column", "d_model"), [(1, 64), (2, 128)])
 def test_the_recap_counts_right(column: int, d_model: int) -> None:
     model = GPT(GPTConfig(65, 64, n_layer=4, n_head=4, d_model=d_model))
     shares = dict.fromkeys(["token", "position", "attention", "mlp", "norm"], 0)
