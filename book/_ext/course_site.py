@@ -73,6 +73,9 @@ def _prepare_page(
     if pagename != "search":  # the search page's scripts rely on their order
         for script in context["script_files"]:
             if getattr(script, "filename", None) and "defer" not in script.attributes:
+                # Scripts inside the page read this one's constant.
+                if "documentation_options" in script.filename:
+                    continue
                 script.attributes["defer"] = "defer"
                 script.attributes.pop("async", None)
     buttons = []

@@ -18,9 +18,12 @@ from sphinx.errors import ExtensionError
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html import HTML5Translator
 
-# Environments that only say "display"; their rows are an aligned array's.
-_ROWS = re.compile(r"\\(begin|end)\{(?:align|gather|eqnarray|split)\*?\}")
+# The converter knows one aligned environment, and no numbers of rows.
+_ROWS = re.compile(r"\\(begin|end)\{(?:align|aligned|gather|gathered|eqnarray|split)\*?\}")
 _SINGLE = re.compile(r"\\(?:begin|end)\{(?:equation|math|displaymath)\*?\}")
+_FUNCTION = re.compile(r"(<mi>(?:log|ln|exp|min|max|cos|sin|tanh|arg)</mi>)(?!<mo|</m)")
+_NAMED = re.compile(r"<mo>([a-zA-Z]{2,})</mo>")
+_ALIGNED = '<mtable displaystyle="true" columnspacing="0em"'
 
 
 def to_mathml(tex: str, *, display: bool) -> str:
@@ -30,21 +33,35 @@ def to_mathml(tex: str, *, display: bool) -> str:
         ExtensionError: ``tex`` cannot be read, or holds a command that is left as it stands.
     """
     source = tex.strip()
-    prepared = _SINGLE.sub("", _ROWS.sub(r"\\\1{aligned}", source))
+    prepared = _SINGLE.sub("", _ROWS.sub(r"\\\1{split}", source))
     if r"\\" in prepared and r"\begin" not in prepared:
-        prepared = rf"\begin{{aligned}}{prepared}\end{{aligned}}"
+        prepared = rf"\begin{{split}}{prepared}\end{{split}}"
     try:
         math = convert(prepared, display="block" if display else "inline")
     except Exception as error:  # the converter has a dozen classes of its own, and no base
         raise ExtensionError(f"mathml: cannot read {source!r}: {error!r}") from error
     if unread := re.search(r"<m[a-z]+[^>]*>\\\w*", math):
         raise ExtensionError(f"mathml: {unread.group().split('>')[-1]!r} is not understood in {source!r}")
+    math = _settled(math)
     opening, rest = math.split(">", 1)
     body = rest.removesuffix("</math>")
     return (
         f'{opening} alttext="{escape(source)}"><semantics>{body}'
         f'<annotation encoding="application/x-tex">{escape(source)}</annotation></semantics></math>'
     )
+
+
+def _settled(math: str) -> str:
+    """Return the converter's output as browsers' MathML Core wants it, with TeX's small spaces.
+
+    Core has no ``columnalign`` and no ``columnspacing``, so these become styles; a function's name
+    is a name, set off from its argument; the comma in ``1{,}000`` is no list's.
+    """
+    math = re.sub(r'columnalign="(left|right|center)"', r'style="text-align:\1"', math)
+    math = math.replace(_ALIGNED, f'{_ALIGNED} class="aligned"')
+    math = math.replace("<mrow><mo>&#x0002C;</mo></mrow>", "<mtext>,</mtext>")
+    math = _NAMED.sub(r"<mi>\1</mi>", math)
+    return _FUNCTION.sub(r'\1<mspace width="0.17em"/>', math)
 
 
 def _visit_inline(self: HTML5Translator, node: nodes.math) -> None:
