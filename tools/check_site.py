@@ -40,6 +40,7 @@ LOADING_RELATIONS = {
 }  # fmt: skip
 CSS_URL = re.compile(r"""url\(\s*["']?([^"')]+)["']?\s*\)|@import\s+["']([^"']+)["']""")
 JS_IMPORT = re.compile(r"""\bimport\s*\(?\s*["'](https?:[^"']+)["']|\bfrom\s*["'](https?:[^"']+)["']""")
+CORPUS_LINE = re.compile(r"corpus: ([^,<\n]+), ([\d,]+) characters")
 FOREIGN = re.compile(r"^(?:https?:)?//", re.IGNORECASE)
 
 
@@ -135,24 +136,26 @@ def broken_links(site: Path) -> Iterator[str]:
                 yield f"{path.relative_to(site)} links to {address}, which has no such anchor"
 
 
+def corpora(site: Path) -> set[tuple[str, int]]:
+    """Name and characters of every corpus that an executed chapter printed; one, if all is well."""
+    found = set()
+    for path in project.chapters():
+        page = site / path.relative_to(project.ROOT).with_suffix(".html")
+        if page.is_file():
+            found.update(CORPUS_LINE.findall(page.read_text(encoding="utf-8")))
+    return {(name, int(characters.replace(",", ""))) for name, characters in found}
+
+
 def describe_corpus(site: Path) -> dict:
     """Write which corpus the site was built from, as corpus.json, and return it.
 
     The pages themselves are asked: their install cells printed it when they were executed.
     """
-    from course_lib import load_corpus
-
-    corpus = load_corpus()
-    executed = [site / path.relative_to(project.ROOT).with_suffix(".html") for path in project.chapters()]
-    stand_in = corpus.is_stand_in or any(
-        re.search(r"corpus:[^\n]*stand-in", path.read_text(encoding="utf-8")) for path in executed if path.is_file()
-    )
-    record = {
-        "name": corpus.name,
-        "characters": len(corpus.text),
-        "sha256": corpus.sha256,
-        "is_stand_in": stand_in,
-    }
+    found = corpora(site)
+    if len(found) != 1:
+        raise SystemExit(f"site: the chapters have to name one corpus, and they name {sorted(found) or 'none'}")
+    name, characters = found.pop()
+    record = {"name": name, "characters": characters, "is_stand_in": "stand-in" in name}
     (site / "corpus.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
 
