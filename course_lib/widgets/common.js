@@ -39,21 +39,25 @@ export function ticks(low, high, count) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-// The smallest and largest of `values` in each of `columns` equal stretches, as [index, low, high]:
-// a curve drawn from these looks like one drawn from every value. Non-finite values are left out.
-export function thin(values, columns) {
+// The smallest and largest of `values` in each pixel column, as [index, low, high]: a curve drawn from
+// these looks like one drawn from every value. `place` maps an index to [0, 1); left out, evenly.
+// Non-finite values are left out.
+export function thin(values, columns, place = (i) => i / values.length) {
   const stretches = [];
-  const count = Math.min(columns, values.length);
-  for (let column = 0; column < count; column++) {
-    const from = Math.floor((column * values.length) / count);
-    const to = Math.floor(((column + 1) * values.length) / count);
-    let low = Infinity;
-    let high = -Infinity;
-    for (let i = from; i < to; i++) {
-      if (values[i] < low) low = values[i];
-      if (values[i] > high) high = values[i];
+  let column = -1;
+  let first = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) continue;
+    const here = Math.floor(place(i) * columns);
+    if (here !== column) {
+      stretches.push([i, values[i], values[i]]);
+      [column, first] = [here, i];
+      continue;
     }
-    if (low <= high) stretches.push([(from + to - 1) / 2, low, high]);
+    const stretch = stretches.at(-1);
+    stretch[0] = (first + i) / 2;
+    if (values[i] < stretch[1]) stretch[1] = values[i];
+    if (values[i] > stretch[2]) stretch[2] = values[i];
   }
   return stretches;
 }

@@ -1,0 +1,110 @@
+"""The clipping picture: a threshold over a run's gradient norms, and one gradient as an arrow."""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import traitlets
+from ipywidgets import Checkbox, FloatSlider
+
+from course_lib.widgets.base import Picture, control, link, module, show, style
+
+SPIKE = 20.0
+"""A corrupted batch's norm in the picture, as a multiple of the run's median."""
+
+
+class ClippingPicture(Picture):
+    """`norms` of a run against the threshold `c`, and the gradient (`gx`, `gy`) clipped at `c`."""
+
+    _esm = module("clipping")
+    _css = style()
+    _settings = ("c", "gx", "gy", "corrupted")
+
+    c = traitlets.Float(1.0, min=0.0).tag(sync=True)
+    gx = traitlets.Float(3.0).tag(sync=True)
+    gy = traitlets.Float(4.0).tag(sync=True)
+    corrupted = traitlets.Bool(False).tag(sync=True)
+    norms = traitlets.List(traitlets.Float()).tag(sync=True)
+
+    @property
+    def shown_norms(self) -> list[float]:
+        """The norms, with the middle one replaced by a spike where a batch is corrupted."""
+        norms = list(self.norms)
+        if self.corrupted:
+            norms[len(norms) // 2] = SPIKE * median(norms)
+        return norms
+
+    @property
+    def clipped_count(self) -> int:
+        """How many of the norms exceed c."""
+        return sum(norm > self.c for norm in self.shown_norms)
+
+    @property
+    def fraction_clipped(self) -> float:
+        """The share of the norms that exceed c."""
+        return self.clipped_count / len(self.norms)
+
+    @property
+    def gradient(self) -> tuple[float, float]:
+        """The arrow before clipping."""
+        return (self.gx, self.gy)
+
+    @property
+    def clipped_gradient(self) -> tuple[float, float]:
+        """The arrow after clipping: g * min(1, c / |g|)."""
+        length = math.hypot(self.gx, self.gy)
+        factor = min(1.0, self.c / length) if length else 1.0
+        return (self.gx * factor, self.gy * factor)
+
+    def describe(self) -> str:
+        """Return the picture in words; the module writes the same sentences."""
+        norms, (x, y) = self.shown_norms, self.clipped_gradient
+        spike = " One batch is corrupted." if self.corrupted else ""
+        return (
+            f"At c = {self.c:.2f}, {self.clipped_count:,} of {len(norms):,} steps are clipped, "
+            f"{100 * self.fraction_clipped:.1f} %. The norms run from {min(norms):.2f} to "
+            f"{max(norms):.2f}.{spike} The gradient ({self.gx:.1f}, {self.gy:.1f}) of length "
+            f"{math.hypot(self.gx, self.gy):.2f} becomes ({x:.2f}, {y:.2f})."
+        )
+
+
+def explore_clipping(
+    norms: Sequence[float], *, c: float = 1.0, gradient: tuple[float, float] = (3.0, 4.0)
+) -> ClippingPicture:
+    """Show a run's gradient norms against a threshold, and a gradient in the plane being clipped.
+
+    Args:
+        norms: one gradient norm a step, before clipping; kept to four decimals.
+        c: where the threshold starts, 0.05 to 6.
+        gradient: where the arrow starts, each component -5 to 5.
+
+    Returns:
+        The picture. `view.c`, `view.fraction_clipped`, `view.clipped_gradient` and
+        `view.corrupted` follow the controls.
+
+    Raises:
+        ValueError: there are no norms, or one is negative or not finite.
+    """
+    kept = [round(float(norm), 4) for norm in norms]
+    if not kept or not all(math.isfinite(norm) and norm >= 0 for norm in kept):
+        raise ValueError("norms must be a list of finite lengths, one a step")
+    picture = ClippingPicture(
+        c=c, gx=gradient[0], gy=gradient[1], norms=kept, height_hint=420, height_hint_narrow=690
+    )
+    picture.text_alternative = picture.describe()
+    component = {"min": -5, "max": 5, "step": 0.1, "readout_format": ".1f"}
+    show(
+        picture,
+        (
+            link(
+                control(FloatSlider, "c, largest norm kept", min=0.05, max=6, step=0.05, readout_format=".2f"),
+                picture, "c",
+            ),
+            link(control(Checkbox, "one corrupted batch", indent=False), picture, "corrupted"),
+        ),
+        (
+            link(control(FloatSlider, "gradient, first component", **component), picture, "gx"),
+            link(control(FloatSlider, "gradient, second component", **component), picture, "gy"),
+        ),
+    )  # fmt: skip
+    return picture
