@@ -2,12 +2,13 @@
 
     python -m tools.try_install PYTHON
 
-A bare repository is made from the working tree and tagged like the release; the cell's address is
-replaced by its path, and the cell runs in IPython with a stand-in for the module `google.colab`.
+A bare repository is made from the working tree and tagged like the release; git is told to take it
+for the public address, and the cell runs unchanged in IPython with an empty module `google.colab`.
 Afterwards the package has to be there with its data files, and nothing else may have changed.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,9 +33,19 @@ print(json.dumps({"version": importlib.metadata.version("course-lib"), "root": s
 """
 
 
-def run(command: list[str], directory: Path, text: str | None = None) -> str:
+def run(command: list[str], directory: Path, text: str | None = None, **variables: str) -> str:
     """Run and return what it printed; its error output reaches the reader as it is."""
-    return subprocess.run(command, cwd=directory, input=text, text=True, check=True, stdout=subprocess.PIPE).stdout
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=directory, input=text, text=True, stdout=subprocess.PIPE, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}\ninstall cell: {command[0]} failed with status {done.returncode}")
+    return done.stdout
+
+
+def in_place_of_the_address(bare: Path) -> dict[str, str]:
+    """Variables that make git fetch from `bare` what is asked of the public address."""
+    key = f"url.{bare.as_uri()}.insteadOf"
+    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": project.repository()}
 
 
 def tracked_files() -> list[str]:
@@ -69,8 +80,7 @@ def try_install(python: str) -> list[str]:
         bare = tagged_repository(directory)
         run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "course-lib"], directory)
         before = versions(python, directory)
-        cell = install_source().replace(project.repository(), bare.as_uri())
-        printed = run([python, "-c", RUN_CELL], directory, cell)
+        printed = run([python, "-c", RUN_CELL], directory, install_source(), **in_place_of_the_address(bare))
         after = versions(python, directory)
         installed = json.loads(run([python, "-c", LOOK], directory))
     print(printed.strip())
