@@ -4,11 +4,12 @@ from course_lib.widgets.batches import BatchPicture, explore_batch
 from course_lib.widgets.clipping import ClippingPicture, explore_clipping
 from course_lib.widgets.corpus import SplitPicture, explore_split
 from course_lib.widgets.loss import LossPicture, explore_loss
+from course_lib.widgets.quiz import Choice, Numeric, Quiz, quiz
 from course_lib.widgets.schedule import SchedulePicture, explore_schedule
 from course_lib.widgets.training import RunPicture, explore_run
 
 __all__ = [
-    "BatchPicture", "ClippingPicture", "LossPicture", "RunPicture", "SchedulePicture", "SplitPicture",
-    "explore_batch", "explore_clipping", "explore_loss", "explore_run", "explore_schedule",
-    "explore_split",
+    "BatchPicture", "Choice", "ClippingPicture", "LossPicture", "Numeric", "Quiz", "RunPicture",
+    "SchedulePicture", "SplitPicture", "explore_batch", "explore_clipping", "explore_loss",
+    "explore_run", "explore_schedule", "explore_split", "quiz",
 ]  # fmt: skip
