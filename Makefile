@@ -20,6 +20,8 @@ override COURSE_CORPUS := $(shell "$(PYTHON)" -c 'import os; print(os.path.abspa
 export COURSE_CORPUS
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Older kernels otherwise say on every start that a debugger might miss breakpoints.
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 say = printf '\n=== %s\n' $(1)
 
@@ -71,7 +73,7 @@ test-notebooks: corpus
 
 # Needs the website; `make test` builds it just before.
 test-site: venv
-	@$(call say,"Website, in a browser")
+	@$(call say,"Website in a browser")
 	@$(VENV) -m tools.browser || true
 	$(VENV) -m pytest -m "site or browser"
 
