@@ -39,9 +39,13 @@ DARK_SELECTORS = ('html[data-theme="dark"]', 'body[data-jp-theme-light="false"]'
 
 
 def _properties(theme: str) -> str:
-    return "".join(f"--c-{name}:{getattr(colour, theme)};" for name, colour in PALETTE.items())
+    colours = "".join(f"--c-{name}:{getattr(colour, theme)};" for name, colour in PALETTE.items())
+    return f"{colours}--c-scheme:{theme};"
 
 
 def css() -> str:
-    """Return a style sheet that defines `--c-x`, `--c-y` … for light pages and for dark ones."""
+    """Return a style sheet that defines `--c-x`, `--c-y` … for light pages and for dark ones.
+
+    `--c-scheme` is `light` or `dark`, for the browser's own controls (`color-scheme`).
+    """
     return f":root{{{_properties('light')}}}\n{','.join(DARK_SELECTORS)}{{{_properties('dark')}}}\n"

@@ -23,7 +23,7 @@ export function describe({ B, T, nTokens, starts, row, texts }) {
   );
 }
 
-function read(get) {
+export function read(get) {
   const [B, T, nTokens, snippets] = [get("B"), get("T"), get("n_tokens"), get("snippets")];
   const starts = offsets(get("seed"), nTokens, B, T);
   const shown = Math.min(B, ROWS_SHOWN);

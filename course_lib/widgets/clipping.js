@@ -23,7 +23,7 @@ export function clip(gx, gy, c) {
   return [gx * factor, gy * factor];
 }
 
-function read(get) {
+export function read(get) {
   const [c, gx, gy, corrupted] = [get("c"), get("gx"), get("gy"), get("corrupted")];
   const norms = corrupted ? withSpike(get("norms")) : get("norms");
   let low = Infinity;

@@ -13,7 +13,7 @@ export function expectedOverlap(nTokens, T, trainFraction) {
   return val - clean;
 }
 
-function read(get) {
+export function read(get) {
   const [percent, T, nTokens] = [get("percent"), get("T"), get("n_tokens")];
   const shuffled = get("mode_index") === 1;
   const units = shuffled ? nTokens - T : nTokens;

@@ -36,7 +36,7 @@ function scaleCurve(vocabSize) {
   return curves.get(vocabSize);
 }
 
-function read(get) {
+export function read(get) {
   const [B, T, vocabSize, scale] = [get("batch_size"), get("context_length"), get("vocab_size"), get("scale")];
   const V = Math.round(get("vocabulary"));
   return {

@@ -101,7 +101,7 @@ def quiz(chapter: str, questions: Sequence[Numeric | Choice]) -> Quiz:
         chapter=chapter,
         questions=[question.as_state() for question in questions],
         text_alternative=" ".join(f"{i}. {q.question}" for i, q in enumerate(questions, 1)),
-        height_hint=90 + sum(130 if isinstance(q, Numeric) else 100 + 36 * len(q.options) for q in questions),
+        height_hint=118 + sum(130 if isinstance(q, Numeric) else 100 + 36 * len(q.options) for q in questions),
     )
     picture.height_hint_narrow = picture.height_hint + 40 * len(questions)
     display(picture)

@@ -21,7 +21,7 @@ function branch(step, { shape, W, D, stable }) {
   return shape === "warmup-stable-decay" && step <= W + stable ? "plateau" : "decay";
 }
 
-function read(get) {
+export function read(get) {
   const D = get("D");
   const W = Math.min(get("W"), D);
   const peak = get("peak");

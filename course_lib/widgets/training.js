@@ -13,7 +13,7 @@ export function indexAt(steps, step) {
 
 const latest = (pairs, step) => pairs.filter(([at]) => at <= step).at(-1);
 
-function read(get) {
+export function read(get) {
   const steps = get("steps");
   const i = indexAt(steps, get("step"));
   const [loss, lr, norm, val] = ["loss", "lr", "norm", "val"].map(get);
