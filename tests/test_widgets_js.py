@@ -1,0 +1,199 @@
+"""The pictures' JavaScript against the library and against Python, by running the modules' own functions."""
+
+import bisect
+import math
+
+import pytest
+
+from course_lib import CharTokenizer, StepRecord, WarmupCosine, WarmupLinear, WarmupStableDecay
+from course_lib.rng import Mulberry32
+from course_lib.widgets import (
+    Choice, Numeric, explore_batch, explore_clipping, explore_loss, explore_run, explore_schedule, explore_split,
+)  # fmt: skip
+from course_lib.widgets.base import module, readable
+from course_lib.widgets.batches import offsets
+from course_lib.widgets.corpus import expected_overlap
+from course_lib.widgets.loss import expected_loss, standard_normals
+
+RUN = """async ([source, body, args]) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const m = await import(url);
+  return new Function("m", "args", "return " + body)(m, args);
+}"""
+
+
+@pytest.fixture(scope="module")
+def js(browser):
+    """Call `js(piece, expression, *args)`: the expression's value, with the piece's module as `m`."""
+    page = browser.new_page()
+    yield lambda piece, expression, *args: page.evaluate(RUN, [module(piece), expression, list(args)])
+    page.close()
+
+
+@pytest.fixture
+def rng() -> Mulberry32:
+    return Mulberry32(20)
+
+
+def test_generator_is_the_same_in_both_languages(js):
+    seeds = [0, 1, 2, 12, 1337, 2**31 - 1, 2**31, 2**32 - 1]
+    found = js("batches", "args[0].map(s => { const r = m.mulberry32(s); return Array.from({length: 50}, r) })", seeds)
+    for seed, stream in zip(seeds, found, strict=True):
+        twin = Mulberry32(seed)
+        assert stream == [twin.random() for _ in range(50)]
+    twin = Mulberry32(3)
+    assert js("batches", "(r => Array.from({length: 50}, () => m.below(r, 1003846)))(m.mulberry32(3))") == [
+        twin.below(1_003_846) for _ in range(50)
+    ]
+
+
+def test_offsets_are_the_same(js, rng):
+    cases = [[seed, T + 1 + rng.below(10 ** (1 + seed % 6)), 1 + rng.below(64), T] for seed in range(1, 13) for T in (1, 8, 64)]
+    assert js("batches", "args[0].map(c => m.offsets(...c))", cases) == [offsets(*case) for case in cases]
+
+
+def test_numbers_are_written_alike(js, rng):
+    counts = [0, 7, 999, 1000, 65_536, 1_115_394, 10**9]
+    assert js("batches", "args[0].map(m.grouped)", counts) == [f"{n:,}" for n in counts]
+    rates = [0.0] + [10 ** (rng.random() * 12 - 8) for _ in range(200)]
+    assert js("schedule", "args[0].map(r => m.scientific(r, 3))", rates) == [f"{r:.3e}" for r in rates]
+    text = "a b\n c\u00e9 \n"
+    assert js("batches", "m.readable(args[0])", text) == readable(text)
+
+
+def test_schedules_equal_the_library(js, rng):
+    cases, expected = [], []
+    for case in range(400):
+        D = 1 + rng.below(5000)
+        W = (0, D, rng.below(D + 1))[case % 3]
+        stable = rng.below(D - W + 1)
+        peak = 10 ** (-5 + 4 * rng.random())
+        floor = (0.0, peak, peak * rng.random())[case % 7 % 3]
+        shape = ("cosine", "linear", "warmup-stable-decay")[rng.below(3)]
+        step = (0, W, D, D + 1, max(0, W - 1), W + stable, rng.below(2 * D))[rng.below(7)]
+        cases.append([step, {"shape": shape, "peak": peak, "floor": floor, "W": W, "D": D, "stable": stable}])
+        kind = {"cosine": WarmupCosine, "linear": WarmupLinear}.get(shape)
+        schedule = kind(peak, floor, W, D) if kind else WarmupStableDecay(peak, floor, W, D, stable)
+        expected.append(schedule(step))
+    assert js("schedule", "args[0].map(c => m.learningRate(...c))", cases) == pytest.approx(expected, rel=1e-12, abs=1e-18)
+
+
+def test_overlap_and_its_small_simulation(js, rng):
+    cases = [[3 * T + 1 + rng.below(2000), T, rng.random()] for T in range(1, 65)]
+    found = js("corpus", "args[0].map(c => m.expectedOverlap(...c))", cases)
+    assert found == pytest.approx([expected_overlap(*case) for case in cases], rel=1e-9, abs=1e-9)
+    for T, count, percent in [(1, 30, 90), (8, 40, 90), (64, 30, 50), (64, 40, 5)]:
+        tail = js("corpus", "m.stretch({T: args[0], shuffled: false, percent: args[2]}, args[1])", T, count, percent)
+        assert {"train", "val", "neither"} == set(tail["kinds"]) and not any(tail["touched"])
+        mixed = js("corpus", "m.stretch({T: args[0], shuffled: true, percent: args[2]}, args[1])", T, count, percent)
+        train = [i * mixed["stride"] for i, kind in enumerate(mixed["kinds"]) if kind == "train"]
+        brute = [
+            kind == "val" and any(abs(i * mixed["stride"] - start) <= T for start in train)
+            for i, kind in enumerate(mixed["kinds"])
+        ]
+        assert mixed["touched"] == brute
+
+
+def test_first_loss_equals_python(js):
+    assert js("loss", "m.standardNormals(200, 5)") == pytest.approx(standard_normals(200, 5), rel=1e-12)
+    for scale in (0.0, 0.7, 12.0):
+        assert js("loss", "m.expectedLoss(args[0], 65)", scale) == pytest.approx(expected_loss(scale, 65), rel=1e-12)
+
+
+def test_clipping_counts_and_factor(js, rng):
+    norms = [rng.random() * 3 for _ in range(501)]
+    view = explore_clipping(norms)
+    view.corrupted = True
+    assert js("clipping", "m.withSpike(args[0])", view.norms) == pytest.approx(view.shown_norms)
+    for c in (0.05, 1.0, 2.5, 6.0):
+        assert js("clipping", "m.countAbove(args[0], args[1])", norms, c) == sum(n > c for n in norms)
+    for g in [(3, 4, 1), (0, 0, 1), (0.3, -0.4, 1), (-5, 5, 0.05)]:
+        view.gx, view.gy, view.c = g
+        assert js("clipping", "m.clip(...args[0])", g) == pytest.approx(view.clipped_gradient)
+    assert js("clipping", "m.median([4, 1, 3, 2])") == 2.5
+
+
+def test_a_thinned_curve_keeps_every_extreme(js, rng):
+    values = [rng.random() for _ in range(5000)]
+    thinned = js("training", "m.thin(args[0], 300)", values)
+    assert len(thinned) == 300
+    assert [min(low for _, low, _ in thinned), max(high for _, _, high in thinned)] == [min(values), max(values)]
+    for column, (_, low, high) in enumerate(thinned):
+        part = [v for i, v in enumerate(values) if i * 300 // 5000 == column]
+        assert (low, high) == (min(part), max(part))
+    assert js("training", "m.thin([1, NaN, 3], 300)") == [[0, 1, 1], [2, 3, 3]]
+    assert js("training", "m.thin([], 300)") == []
+
+
+def test_the_cursor_finds_its_record(js, rng):
+    steps = sorted({rng.below(1000) for _ in range(60)})
+    found = js("training", "args[1].map(s => m.indexAt(args[0], s))", steps, list(range(1001)))
+    assert found == [max(0, bisect.bisect_right(steps, s) - 1) for s in range(1001)]
+
+
+@pytest.mark.parametrize(("low", "high", "count"), [(0, 1.08e-3, 4), (0, 5000, 6), (1.1, 4.3, 5), (0, 1e-6, 4), (-3, 7, 3)])
+def test_ticks_are_round_few_and_inside(js, low, high, count):
+    found = js("schedule", "m.ticks(...args)", low, high, count)
+    assert 1 <= len(found) <= count + 1 and all(low - 1e-12 <= t <= high + 1e-12 for t in found)
+    step = (found[1] - found[0]) if len(found) > 1 else found[0]
+    assert round(step / 10 ** math.floor(math.log10(step) + 1e-9), 6) in (1, 2, 5)
+
+
+# ---- quiz
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1,003,854", 1003854), ("1003854", 1003854), ("1 003 854", 1003854), ("1e-3", 1e-3), ("6e-2", 0.06), ("1/2", 0.5),
+        ("-1/4", -0.25), ("−3", -3), ("5·10^-4", 5e-4), ("5 x 10^-4", 5e-4), ("5*10^(-4)", 5e-4), (".5", 0.5), ("5.", 5),
+        ("50 %", 0.5), ("1_000", 1000), ("+2", 2), ("1,234.5", 1234.5), ("10^3", None), ("0,6", None), ("", None), ("abc", None),
+        ("1/0", None), ("1/2/3", None), ("12,34", None), ("1e", None), ("0x10", None), ("Infinity", None),
+    ],
+)  # fmt: skip
+def test_written_numbers(js, written, value):
+    found = js("quiz", "(v => Number.isNaN(v) ? null : v)(m.parseNumber(args[0]))", written)
+    assert found == (None if value is None else pytest.approx(value, rel=1e-15))
+
+
+def test_judgement_names_the_mistake(js):
+    def judge(question, given):
+        return js("quiz", "m.judge(args[0], args[1])", question.as_state(), given)
+
+    batch = Numeric("?", 4096, right="Yes.", wrong={64: "Rows only."})
+    assert judge(batch, "4,096") == {"right": True, "text": "Yes."}
+    assert judge(batch, "64") == {"right": False, "text": "Rows only."}
+    assert judge(batch, "65") == {"right": False, "text": ""}
+    assert judge(batch, " ")["right"] is None and judge(batch, "4,09")["right"] is None
+    loss = Numeric("?", math.log(65), tolerance=0.005, wrong={65: "That is V."})
+    assert judge(loss, "4.17")["right"] and not judge(loss, "4.18")["right"]
+    relative = Numeric("?", 5.5e-4, rtol=0.01)
+    assert judge(relative, "5.45e-4")["right"] and not judge(relative, "5.4e-4")["right"]
+    assert judge(Numeric("?", 0.3), "3/10")["right"]
+    choice = Choice("?", options=["a", "b"], answer=1, right="Yes.", wrong={0: "No, b."})
+    assert judge(choice, 1) == {"right": True, "text": "Yes."}
+    assert judge(choice, 0) == {"right": False, "text": "No, b."}
+    assert judge(choice, None)["right"] is None
+
+
+# ---- the words of a picture are the same before and after the script has run
+
+
+def described_alike(js, piece, view, name_values):
+    for settings in name_values:
+        for name, value in settings.items():
+            setattr(view, name, value)
+        state = {k: v for k, v in view.get_state().items() if not k.startswith("_") and k != "layout"}
+        assert js(piece, "m.describe(m.read(name => args[0][name]))", state) == view.describe()
+
+
+def test_words_are_the_same_in_both_languages(js):
+    text = "".join(chr(97 + Mulberry32(i).below(26)) if i % 5 else " \n"[i % 2] for i in range(2000))
+    tokenizer = CharTokenizer.from_text(text)
+    described_alike(js, "batches", explore_batch(tokenizer.encode(text), tokenizer), [{}, {"B": 1, "T": 1}, {"B": 64, "T": 64, "seed": 12, "row": 12}])
+    described_alike(js, "corpus", explore_split(text), [{}, {"percent": 5, "T": 64}, {"mode_index": 1}, {"percent": 50, "T": 1}])
+    described_alike(js, "loss", explore_loss(), [{}, {"positions_index": 1, "vocabulary": 50257.3}, {"positions_index": 2, "last_k": 3, "scale": 7.3}])
+    described_alike(js, "clipping", explore_clipping([1.5, 0.25, 2.0]), [{}, {"c": 6.0, "gx": -5.0}, {"corrupted": True, "c": 0.05}])
+    described_alike(js, "schedule", explore_schedule(), [{}, {"shape_index": 1, "step": 7000}, {"shape_index": 2, "W": 2000, "D": 100, "floor": 0.1}])
+    records = [StepRecord(s, 4.123456 - s / 10, 1e-4 * s, 1.1, True, 4.0 if s % 3 == 0 else None) for s in range(10)]
+    described_alike(js, "training", explore_run(records, landmarks={"uniform": 4.174}), [{}, {"step": 0}, {"step": 5, "log_steps": True}])
