@@ -52,7 +52,8 @@ def _choose(
     logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator | None
 ) -> Tensor:
     """Choose one id a row: `(B, V)` logits to `(B, 1)` ids."""
-    if temperature == 0:
+    # Dividing by less than the logits' type can hold would be dividing by 0.
+    if temperature < torch.finfo(logits.dtype).tiny:
         return logits.argmax(dim=-1, keepdim=True)
     if top_k is not None and top_k < logits.shape[-1]:
         values, candidates = logits.topk(top_k, dim=-1)
