@@ -16,7 +16,11 @@ def default_device() -> torch.device:
 
 
 def describe_environment() -> str:
-    """Return four lines: version of course_lib, device, memory in GiB, corpus."""
+    """Return four lines: version of course_lib, device, memory in GiB, corpus.
+
+    The memory is the GPU's where CUDA is used, else the machine's. Two more lines follow if the
+    corpus is a stand-in. The corpus is loaded, so the first call may download it.
+    """
     corpus = load_corpus()
     lines = [
         f"course_lib {version('course-lib')}",
