@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 
 from tools import project
 from tools.browser import FLAGS, find_browser
@@ -43,6 +44,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     # -m may have deselected them anyway; then their absence is no news.
     if config.stash.get(_left_out, 0) and "not browser" not in (config.option.markexpr or ""):
         terminalreporter.write_line(f"{NO_BROWSER} ({config.stash[_left_out]} tests)", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """One thread for PyTorch: the models are small, and on a busy machine threads wait for each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,6 @@ from course_lib import GPT, CharTokenizer, GPTConfig, TrainConfig, WarmupCosine,
 from course_lib import standin
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    # So small a model gains nothing from a second thread, and waits for it on a busy machine.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def text() -> str:
     return standin.make_stand_in()
