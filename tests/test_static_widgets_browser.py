@@ -1,0 +1,284 @@
+"""Every kind of control on a static page, by keyboard, mouse and touch, and what happens when things are broken."""
+
+import json
+import re
+
+import pytest
+from static_widgets_book import STATE, build, every_control, stored
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The folder of a built page that holds every kind of control."""
+    folder = tmp_path_factory.mktemp("a book")
+    done = build(folder, *stored(every_control()))
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+@pytest.fixture
+def live(page, book):
+    """The page with every control, opened from file:// and ready."""
+    return opened(page, book / "index.html")
+
+
+def opened(page, path):
+    page.set_default_timeout(5000)
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-static-widgets=ready]")
+    page.wait_for_selector("[data-values]", state="attached")
+    return page
+
+
+def values(page) -> dict:
+    """What the picture's model holds."""
+    return json.loads(page.get_attribute("[data-values]", "data-values"))
+
+
+def output(page, name: str) -> str:
+    """The text beside the slider that is called ``name``."""
+    slot = page.locator(".sw-control", has=page.locator(f".sw-label:text-is('{name}')"))
+    return slot.locator("output").inner_text()
+
+
+def slider(page, name: str):
+    return page.get_by_role("slider", name=name, exact=True)
+
+
+# ---- keyboard --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "trait", "key", "value", "text"), [
+    ("Rows", "n", "ArrowRight", 9, "9"),
+    ("Rows", "n", "End", 32, "32"),
+    ("Height", "f", "ArrowLeft", 2.4, "2.4"),
+    ("Peak", "rate", "End", 0.1, "1.0e-1"),
+    ("Peak", "rate", "Home", 0.0001, "1.0e-4"),
+    ("Window: from", "ends", "ArrowRight", [3, 8], "3 – 8"),
+    ("Window: to", "ends", "ArrowLeft", [2, 7], "2 – 7"),
+])
+def test_sliders_follow_the_keyboard(live, name, trait, key, value, text):
+    slider(live, name).press(key)
+    assert values(live)[trait] == value
+    assert output(live, name.split(":")[0]) == text
+    shown = slider(live, name).get_attribute("aria-valuetext")
+    assert shown in text.split(" – ")
+
+
+def test_ends_of_a_range_meet_but_never_cross(live):
+    slider(live, "Window: from").press("End")
+    assert values(live)["ends"] == [8, 8]
+    slider(live, "Window: to").press("Home")
+    assert values(live)["ends"] == [8, 8]
+    assert output(live, "Window") == "8 – 8"
+
+
+def test_checkbox_dropdown_and_buttons_follow_the_keyboard(live):
+    live.get_by_role("checkbox", name="Shuffle").press("Space")
+    assert values(live)["on"] is False
+    live.get_by_role("combobox", name="Shape").press("ArrowDown")
+    assert values(live)["shape"] == 1
+    live.get_by_role("radio", name="all", exact=True).press("ArrowRight")
+    assert values(live)["positions"] == 1
+    assert live.get_by_role("radio", name="last", exact=True).is_checked()
+    assert live.get_by_role("group", name="Positions").count() == 1
+
+
+def test_every_control_is_reached_by_tab_and_shows_its_focus(live):
+    names = []
+    for _ in range(16):
+        live.keyboard.press("Tab")
+        focus = live.evaluate("""() => {
+          const e = document.activeElement;
+          if (!e.closest(".sw-control")) return null;
+          const ring = e.type === "radio" ? e.nextElementSibling : e;
+          return [e.getAttribute("aria-label") ?? e.labels?.[0]?.innerText ?? e.innerText, getComputedStyle(ring).outlineWidth];
+        }""")
+        if focus:
+            names.append(focus[0].strip())
+            assert focus[1] == "3px", focus
+    assert names == ["Rows", "Height", "Peak", "Window: from", "Window: to", "Shape", "all",
+                     "Shuffle", "Play: Run", "On release", "Late"]
+
+
+# ---- mouse and touch --------------------------------------------------------------------------------
+
+
+def test_sliders_follow_the_mouse(live):
+    box = slider(live, "Rows").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    live.mouse.move(box["x"] + box["width"] * 0.3, middle)
+    live.mouse.down()
+    live.mouse.move(box["x"] + box["width"] - 1, middle, steps=5)
+    assert values(live)["n"] == 32  # while the button is still down
+    live.mouse.up()
+    assert output(live, "Rows") == "32"
+
+
+def test_a_slider_that_waits_for_release_waits(live):
+    label = live.locator(".sw-label[data-sw-model]").first
+    box = slider(live, "On release").bounding_box()
+    live.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+    live.mouse.down()
+    live.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] / 2, steps=5)
+    assert (output(live, "On release"), label.inner_text()) == ("9", "0")
+    live.mouse.up()
+    assert label.inner_text() == "9"
+
+
+def test_others_follow_the_mouse(live):
+    live.get_by_text("Shuffle").click()
+    live.get_by_role("combobox", name="Shape").select_option("stable")
+    live.get_by_role("radio", name="last k").click()
+    now = values(live)
+    assert (now["on"], now["shape"], now["positions"]) == (False, 2, 2)
+
+
+def test_touch(browser, book):
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    try:
+        page = opened(context.new_page(), book / "index.html")
+        box = slider(page, "Rows").bounding_box()
+        page.touchscreen.tap(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+        page.get_by_text("Shuffle").tap()
+        page.get_by_role("radio", name="last k").tap()
+        now = values(page)
+        assert (now["n"], now["on"], now["positions"]) == (32, False, 2)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        small = page.evaluate("""() => [...document.querySelectorAll(".sw-control :is(input, select, button)")]
+          .map((e) => e.getBoundingClientRect()).filter((r) => r.width < 24 || r.height < 24).length""")
+        assert small == 0
+    finally:
+        context.close()
+
+
+# ---- links, play, text ------------------------------------------------------------------------------
+
+
+def test_links_carry_both_ways_or_one_way(live):
+    texts = live.locator(".sw-label[data-sw-model]")
+    assert texts.all_inner_texts() == ["0", "8"]  # a link copies from its source at once
+    slider(live, "Rows").press("ArrowRight")
+    assert texts.nth(1).inner_text() == "9"
+    assert live.locator(".sw-html").inner_html() == "<b>bold</b> words"
+
+
+def test_play_starts_pauses_stops_at_the_end_and_starts_again(live):
+    button = live.get_by_role("button", name=re.compile("Run"))
+    button.click()
+    assert button.inner_text() == "Pause: Run"
+    live.wait_for_function("JSON.parse(document.querySelector('[data-values]').dataset.values).n > 10")
+    button.click()
+    at = values(live)["n"]
+    assert at < 32
+    live.wait_for_timeout(150)
+    assert values(live)["n"] == at
+    button.press("Enter")
+    live.wait_for_function("document.querySelector('.sw-play button').innerText === 'Play: Run'")
+    assert values(live)["n"] == 32
+    button.click()
+    assert values(live)["n"] < 32
+    button.click()
+
+
+def test_a_disabled_control_stays_as_it_is(live):
+    assert slider(live, "Off").is_disabled()
+
+
+def test_a_change_that_changes_nothing_tells_nobody(live):
+    before = live.get_attribute("[data-values]", "data-changes")
+    slider(live, "Rows").dispatch_event("change")
+    slider(live, "Window: from").dispatch_event("change")
+    assert live.get_attribute("[data-values]", "data-changes") == before
+
+
+# ---- bad luck ----------------------------------------------------------------------------------------
+
+
+def test_a_broken_module_says_so_and_leaves_the_others_alive(live):
+    notes = live.locator(".sw-note")
+    assert notes.count() == 2
+    assert "This picture stopped working: planted fault" in notes.first.inner_text()
+    assert notes.nth(1).inner_text() == "Eight rows & a line"
+    slider(live, "Rows").press("ArrowRight")
+    assert values(live)["n"] == 9
+    live.record.assert_clean()
+
+
+def test_a_module_that_breaks_later_says_so_once(live):
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        slider(live, "Late").press(key)
+    assert live.get_by_text("late fault").count() == 1
+    slider(live, "Rows").press("ArrowRight")
+    assert values(live)["n"] == 9
+
+
+DAMAGE = {
+    "truncated": (lambda body: body[: len(body) // 2], "its stored state is damaged"),
+    "of another version": (lambda body: body.replace('"version_major":2', '"version_major":3'), "has version 3"),
+    "missing": (None, "its stored state is missing"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_bad_state_leaves_one_line_and_the_rest_of_the_page(page, book, kind):
+    damage, words = DAMAGE[kind]
+    html = (book / "index.html").read_text("utf8")
+    script = re.search(rf'<script type="{re.escape(STATE)}">(.*?)</script>', html, re.S)
+    new = "" if damage is None else script[0].replace(script[1], damage(script[1]))
+    path = book / f"{kind.replace(' ', '-')}.html"
+    path.write_text(html.replace(script[0], new), "utf8")
+    page.goto(path.as_uri())
+    page.wait_for_selector(".sw-note")
+    assert page.locator(".sw-note").count() == 1
+    assert words in page.locator(".sw-note").inner_text()
+    assert page.get_by_text("Words after the picture.").is_visible()
+    page.record.assert_clean()
+
+
+def test_without_javascript_the_words_remain(browser, book):
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto((book / "index.html").as_uri())
+        # A driven Chromium does not lay noscript out, so its words are read rather than seen.
+        words = page.locator("noscript").all_text_contents()
+        assert sum("Eight rows &" in text for text in words) == 3
+        assert any("Rows: needs JavaScript." in text for text in words)
+        assert page.get_by_text("Words after the picture.").is_visible()
+        assert page.locator(".sw-html").inner_text() == "bold words"
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_when_controls_and_pictures_appear(browser, book, width):
+    # The last two places belong to pictures that fail; their lines are no part of this.
+    tops = "places => places.slice(0, -2).map((place) => place.getBoundingClientRect().y)"
+    context = browser.new_context(viewport={"width": width, "height": 4000})
+    try:
+        page, held = context.new_page(), []
+        page.route("**/runtime.js*", lambda route: held.append(route))
+        page.goto((book / "index.html").as_uri(), wait_until="commit")
+        page.get_by_text("Words after the picture.").wait_for()
+        before = page.locator("[data-sw-model]").evaluate_all(tops)
+        held[0].continue_()
+        page.wait_for_selector("[data-values]", state="attached")
+        assert page.locator("[data-sw-model]").evaluate_all(tops) == pytest.approx(before, abs=1)
+    finally:
+        context.close()
+
+
+def test_reduced_motion_keeps_play_from_starting_by_itself(browser, book):
+    html = (book / "index.html").read_text("utf8")
+    (book / "playing.html").write_text(html.replace('"playing":false', '"playing":true'), "utf8")
+    for motion, reached in (("no-preference", 32), ("reduce", 8)):
+        context = browser.new_context(reduced_motion=motion)
+        try:
+            page = opened(context.new_page(), book / "playing.html")
+            if reached == 32:
+                page.wait_for_function("JSON.parse(document.querySelector('[data-values]').dataset.values).n === 32")
+            page.wait_for_timeout(200)
+            assert values(page)["n"] == reached
+        finally:
+            context.close()
