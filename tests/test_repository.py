@@ -15,7 +15,7 @@ TOP_LEVEL = {
     "exercises", "notebooks", "pyproject.toml", "requirements-colab.txt", "requirements.txt", "tests", "tools",
 }  # fmt: skip
 PIECES = ["corpus", "batches", "loss", "clipping", "schedule", "training"]
-MAX_MODULE_LINES = 250
+MODULE_LINES = 250  # a module stays under this many; a file of tests may be longer
 MAX_FILE_BYTES = 600_000
 QUOTATION = 200  # characters of the corpus in a row that are still a quotation
 MACHINE_PATH = re.compile(r"/(?:home|root|Users|work|tmp)/[\w.-]+")
@@ -90,8 +90,9 @@ def test_nothing_large_is_committed() -> None:
 
 
 def test_modules_stay_small() -> None:
-    lengths = {name: text.count("\n") for name, text in texts().items() if name.endswith(".py")}
-    assert {name: lines for name, lines in lengths.items() if lines > MAX_MODULE_LINES} == {}
+    modules = [name for name in texts() if name.endswith(".py") and not name.startswith("tests/")]
+    lengths = {name: texts()[name].count("\n") for name in modules}
+    assert {name: lines for name, lines in lengths.items() if lines >= MODULE_LINES} == {}
 
 
 def test_top_level_holds_nothing_else() -> None:
