@@ -11,12 +11,11 @@ from typing import Any
 import anywidget
 import traitlets
 from IPython.display import display
-from ipywidgets import HBox, Layout, VBox, Widget, jslink
+from ipywidgets import HBox, VBox, Widget, jslink
 
 from course_lib import palette
 
 _HERE = Path(__file__).parent
-_FULL_WIDTH = Layout(width="100%")
 
 
 def module(piece: str) -> str:
@@ -73,12 +72,12 @@ def link(control: Widget, picture: Picture, trait: str) -> Widget:
 
 def control(kind: type[Widget], description: str, **options: Any) -> Widget:
     """Return a control with its description in full, as wide as its place allows."""
-    # Layout(min_width) lets a row of controls wrap on a phone instead of squeezing them.
-    layout = Layout(width="auto", flex="1 1 15rem", min_width="13rem")
+    # The least width lets a row of controls wrap on a phone instead of squeezing them.
+    layout = {"width": "auto", "flex": "1 1 15rem", "min_width": "13rem"}
     return kind(description=description, style={"description_width": "initial"}, layout=layout, **options)
 
 
 def show(picture: Picture, *rows: tuple[Widget, ...]) -> None:
     """Display rows of controls above the picture. `display` works on ipywidgets 7 and 8 alike."""
-    wrap = Layout(width="100%", flex_flow="row wrap")
-    display(VBox([*(HBox(list(row), layout=wrap) for row in rows), picture], layout=_FULL_WIDTH))
+    wrap = {"width": "100%", "flex_flow": "row wrap"}
+    display(VBox([*(HBox(list(row), layout=wrap) for row in rows), picture], layout={"width": "100%"}))

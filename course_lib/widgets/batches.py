@@ -71,6 +71,15 @@ class BatchPicture(Picture):
         )
 
 
+def _heights(batch_size: int, context_length: int) -> tuple[int, int]:
+    """Return the picture's height on a wide page and on a phone, as the module lays it out."""
+    rows = min(300, max(208, 52 * min(batch_size, ROWS_SHOWN)))
+    triangle = min(280, max(208, 24 * (context_length + 1)))
+    stacked = 92 + rows + 60 + triangle
+    beside = 92 + max(rows + 24, triangle)
+    return 89 + (beside if context_length < 19 else stacked), 138 + stacked
+
+
 def explore_batch(
     train_tokens: Sequence[int],
     tokenizer: Any,
@@ -107,8 +116,9 @@ def explore_batch(
     }
     snippets = {str(i): tokenizer.decode(train_tokens[i : i + longest + 1]) for i in sorted(starts)}
     picture = BatchPicture(
-        B=batch_size, T=context_length, seed=seed, n_tokens=n_tokens, snippets=snippets, height_hint=468
+        B=batch_size, T=context_length, seed=seed, n_tokens=n_tokens, snippets=snippets
     )
+    picture.height_hint, picture.height_hint_narrow = _heights(batch_size, context_length)
     picture.text_alternative = picture.describe()
     show(
         picture,

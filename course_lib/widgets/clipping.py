@@ -89,7 +89,7 @@ def explore_clipping(
     if not kept or not all(math.isfinite(norm) and norm >= 0 for norm in kept):
         raise ValueError("norms must be a list of finite lengths, one a step")
     picture = ClippingPicture(
-        c=c, gx=gradient[0], gy=gradient[1], norms=kept, height_hint=420, height_hint_narrow=690
+        c=c, gx=gradient[0], gy=gradient[1], norms=kept, height_hint=385, height_hint_narrow=702
     )
     picture.text_alternative = picture.describe()
     component = {"min": -5, "max": 5, "step": 0.1, "readout_format": ".1f"}

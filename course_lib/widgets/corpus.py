@@ -125,7 +125,8 @@ def explore_split(text: str, *, percent: int = 90, context_length: int = 8) -> S
         for stop, cut in cuts.items()
     }
     picture = SplitPicture(
-        percent=percent, T=context_length, n_tokens=len(text), around=around, height_hint=520
+        percent=percent, T=context_length, n_tokens=len(text), around=around, height_hint=536,
+        height_hint_narrow=585,
     )
     picture.text_alternative = picture.describe()
     show(

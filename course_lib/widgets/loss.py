@@ -128,7 +128,7 @@ def explore_loss(
     picture = LossPicture(
         last_k=max(1, context_length // 8), vocabulary=float(vocab_size), batch_size=batch_size,
         context_length=context_length, vocab_size=vocab_size, points=[list(p) for p in points],
-        height_hint=520, height_hint_narrow=760,
+        height_hint=415, height_hint_narrow=718,
     )  # fmt: skip
     picture.text_alternative = picture.describe()
     show(

@@ -101,8 +101,18 @@ def quiz(chapter: str, questions: Sequence[Numeric | Choice]) -> Quiz:
         chapter=chapter,
         questions=[question.as_state() for question in questions],
         text_alternative=" ".join(f"{i}. {q.question}" for i, q in enumerate(questions, 1)),
-        height_hint=118 + sum(130 if isinstance(q, Numeric) else 100 + 36 * len(q.options) for q in questions),
+        height_hint=_height(questions, 85),
+        height_hint_narrow=_height(questions, 40),
     )
-    picture.height_hint_narrow = picture.height_hint + 40 * len(questions)
     display(picture)
     return picture
+
+
+def _height(questions: Sequence[Numeric | Choice], line: int) -> int:
+    """Return about how high the quiz is, in CSS pixels, at `line` characters a line."""
+    height = 58
+    for question in questions:
+        options = question.options if isinstance(question, Choice) else ()
+        lines = sum(-(-len(text) // line) for text in (question.question, *options))
+        height += 117 + 26 * lines + 10 * len(options) + 7 * bool(options)
+    return height

@@ -87,8 +87,8 @@ def explore_schedule(schedule: Schedule | None = None, *, step: int = 50) -> Sch
     longest = 10 * -(-schedule.decay_steps * 12 // 100)
     picture = SchedulePicture(
         shape_index=kinds.index(type(schedule)), W=schedule.warmup_steps, D=schedule.decay_steps,
-        peak=rates[0], floor=rates[1], step=min(step, longest), longest=longest, height_hint=420,
-        height_hint_narrow=410,
+        peak=rates[0], floor=rates[1], step=min(step, longest), longest=longest, height_hint=379,
+        height_hint_narrow=388,
     )  # fmt: skip
     picture.text_alternative = picture.describe()
     rate = {"base": 10, "min": -6, "max": -1, "step": 0.05, "readout_format": ".2e"}

@@ -85,7 +85,7 @@ def explore_run(
         step=steps[-1], steps=steps, loss=kept["loss"], lr=kept["lr"], norm=kept["grad_norm"], val=val,
         landmarks=[[label, float(loss)] for label, loss in (landmarks or {}).items()],
         samples=[[int(step), text] for step, text in sorted((samples or {}).items())],
-        height_hint=590 + 150 * bool(samples), height_hint_narrow=640 + 200 * bool(samples),
+        height_hint=602 + 174 * bool(samples), height_hint_narrow=705 + 174 * bool(samples),
     )  # fmt: skip
     picture.text_alternative = picture.describe()
     show(
