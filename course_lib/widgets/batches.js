@@ -64,11 +64,19 @@ function paintStream(pen, { nTokens, starts, T, row }) {
 
 const isSign = (glyph) => glyph === "␣" || glyph === "↵";
 
-function glyphs(pen, text, x, baseline, cell, size, colour) {
-  text.forEach((glyph, t) => {
-    const alpha = isSign(glyph) ? 0.55 : 1;
-    pen.text(glyph, x + (t + 0.5) * cell, baseline, { colour, size, align: "center", mono: true, alpha });
-  });
+// One glyph a cell. A batch has up to 1,536 of them, so the pen is set once a line and the faint signs
+// are drawn after the letters.
+function glyphs({ ctx, theme }, text, x, baseline, cell, size, colour) {
+  ctx.font = `${size}px ${theme.mono}`;
+  ctx.fillStyle = theme[colour];
+  ctx.textAlign = "center";
+  ctx.textBaseline = "alphabetic";
+  for (const faint of [false, true]) {
+    ctx.globalAlpha = faint ? 0.55 : 1;
+    for (let t = 0; t < text.length; t++) {
+      if (isSign(text[t]) === faint) ctx.fillText(text[t], x + (t + 0.5) * cell, baseline);
+    }
+  }
 }
 
 function paintRows(pen, { B, T, shown, starts, texts, row }, { gutter, columns, cell }) {
