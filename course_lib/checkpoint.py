@@ -52,7 +52,10 @@ def save_checkpoint(
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # so PyTorch's writer reports a full disk
+            raise OSError(f"{path} cannot be written ({error}). Is the disk full?") from error
 
 
 def load_checkpoint(
@@ -82,14 +85,23 @@ def load_checkpoint(
     _check_model(path, model.state_dict(), state["model"])
     if optimizer is not None:
         _check_optimizer(path, optimizer, state["optimizer"])
-        optimizer.load_state_dict(state["optimizer"])
+    if generator is not None:
+        _check_generators(path, generator, state)
+
     model.load_state_dict(state["model"])
+    if optimizer is not None:
+        optimizer.load_state_dict(state["optimizer"])
     if generator is not None:
         generator.set_state(state["generator"])
         torch.set_rng_state(state["torch_rng"])
-        if state["cuda_rng"] and len(state["cuda_rng"]) == torch.cuda.device_count():
+        if _fits_gpus(state):
             torch.cuda.set_rng_state_all(state["cuda_rng"])
     return state["step"]
+
+
+def saved_step(path: str | os.PathLike) -> int:
+    """Return the number of updates done at `path` and restore nothing. Errors: load_checkpoint's."""
+    return _read(Path(path))["step"]
 
 
 def _read(path: Path) -> dict:
@@ -119,7 +131,8 @@ def _check_fields(path: Path, state: dict) -> None:
         "generator": Tensor, "torch_rng": Tensor, "cuda_rng": list,
     }  # fmt: skip
     for name, kind in kinds.items():
-        if not isinstance(state.get(name), kind):
+        usable = isinstance(state.get(name), kind)
+        if not usable or (name == "step" and (state["step"] is True or state["step"] < 0)):
             raise CheckpointError(
                 f"{path} has no usable {name!r}; it was not written by save_checkpoint."
             )
@@ -127,7 +140,7 @@ def _check_fields(path: Path, state: dict) -> None:
 
 def _check_model(path: str | os.PathLike, own: Mapping, saved: Mapping) -> None:
     for name in own.keys() | saved.keys():
-        here, there = _shape(own.get(name)), _shape(saved.get(name))
+        here, there = _describe(own.get(name)), _describe(saved.get(name))
         if here != there:
             raise CheckpointError(
                 f"{path} belongs to another model: {name} is {there} there and {here} here. "
@@ -135,17 +148,57 @@ def _check_model(path: str | os.PathLike, own: Mapping, saved: Mapping) -> None:
             )
 
 
-def _shape(tensor: Tensor | None) -> str:
-    return "absent" if tensor is None else str(tuple(tensor.shape))
+def _describe(value: object) -> str:
+    if value is None:
+        return "absent"
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{tuple(value.shape)} {value.dtype}"
 
 
 def _check_optimizer(
     path: str | os.PathLike, optimizer: torch.optim.Optimizer, saved: Mapping
 ) -> None:
-    here = [len(group["params"]) for group in optimizer.param_groups]
-    there = [len(group["params"]) for group in saved.get("param_groups", [])]
-    if here != there:
+    own = optimizer.state_dict()["param_groups"]
+    try:
+        here = [(group.keys(), group["params"]) for group in own]
+        there = [(group.keys(), group["params"]) for group in saved["param_groups"]]
+        fits = here == there and _moments_fit(optimizer, saved["state"])
+    except (AttributeError, KeyError, TypeError, IndexError):  # not even built like a state
+        fits = False
+    if not fits:
         raise CheckpointError(
-            f"{path} belongs to another optimizer: its groups hold {there} parameters, "
-            f"this one's {here}. Build the optimizer as the saved run did."
+            f"{path} belongs to another optimizer: its groups, parameters or moments differ from "
+            f"this one's {[len(group['params']) for group in own]} parameters a group. "
+            "Build the optimizer as the saved run did."
         )
+
+
+def _moments_fit(optimizer: torch.optim.Optimizer, saved: Mapping) -> bool:
+    """Whether every parameter has the same kinds of moments, each a scalar or of its shape."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    names = {tuple(sorted(moments)) for moments in saved.values()}
+    return len(names) <= 1 and all(
+        value is None or value.shape in (torch.Size(), parameters[index].shape)
+        for index, moments in saved.items()
+        for value in moments.values()
+    )
+
+
+def _check_generators(path: str | os.PathLike, generator: torch.Generator, state: Mapping) -> None:
+    trials = [(generator.device, state["generator"]), ("cpu", state["torch_rng"])]
+    if _fits_gpus(state):
+        trials += [("cuda", rng) for rng in state["cuda_rng"]]
+    for device, rng in trials:
+        try:
+            torch.Generator(device).set_state(rng)
+        except (RuntimeError, TypeError) as error:
+            raise CheckpointError(
+                f"{path} has a generator state that does not fit a {device} generator ({error}). "
+                "Use an older checkpoint or start again."
+            ) from error
+
+
+def _fits_gpus(state: Mapping) -> bool:
+    """Whether the saved run had as many GPUs as this machine, and at least one."""
+    return 0 < len(state["cuda_rng"]) == torch.cuda.device_count()
