@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.batches import TokenStream, check_tokens, get_batch
-from course_lib.checkpoint import load_checkpoint, save_checkpoint
+from course_lib.checkpoint import load_checkpoint, save_checkpoint, saved_step
 from course_lib.clipping import clip_grad_norm
 from course_lib.evaluation import evaluate
 from course_lib.loss import next_token_loss
@@ -20,7 +20,7 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 class NonFiniteLossError(FloatingPointError):
-    """The loss of a step is NaN or infinite; that step's update was not made."""
+    """A loss, or a parameter about to be saved, is not finite; no checkpoint was written of it."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,9 @@ def train(
 ) -> Iterator[StepRecord]:
     """Train `model` in place and yield a record after every update.
 
-    The result is a generator: nothing happens until you ask for the first record, and you may stop
-    at any record and keep the model as it is then. On the CPU a run that was stopped, or killed,
-    and resumed from its checkpoint equals the uninterrupted one to the bit.
+    The result is a generator: the call checks its arguments and loads `resume_from`; the rest waits
+    until you ask for a record. You may stop at any record and keep the model as it is then. On the
+    CPU a run that was stopped or killed, and resumed, equals the uninterrupted one to the bit.
 
     Args:
         model: a `GPT`, or any module with `config.context_length` that maps `(B, T)` ids to
@@ -134,28 +134,28 @@ def train(
         TypeError, ValueError: unusable tokens, no `val_tokens` although the config evaluates, or
             a checkpoint from beyond `max_steps`; raised at the call, before anything runs.
         CheckpointError, FileNotFoundError: `resume_from` cannot be used; raised at the call.
-        NonFiniteLossError: the loss is NaN or infinite. The message names the step.
+        NonFiniteLossError: the loss, or a parameter to be saved, is. The message names the step.
         NonFiniteGradientError: the gradient's norm is. The message names the first bad parameter.
     """
     check_tokens(train_tokens, model.config.context_length)
-    if config.eval_interval is not None and val_tokens is None:
-        raise ValueError(
-            f"eval_interval is {config.eval_interval} but val_tokens is None; "
-            "hand in the validation half or set eval_interval=None."
-        )
+    if config.eval_interval is not None:
+        if val_tokens is None:
+            raise ValueError(
+                f"eval_interval is {config.eval_interval} but val_tokens is None; "
+                "hand in the validation half or set eval_interval=None."
+            )
+        check_tokens(val_tokens, context_length=1)
     optimizer = make_optimizer(model, config)
     generator = torch.Generator().manual_seed(config.seed)
     first_step = 0
     if resume_from is not None:
-        first_step = load_checkpoint(
-            resume_from, model=model, optimizer=optimizer, generator=generator
-        )
+        first_step = saved_step(resume_from)  # before the load: a refused call changes nothing
         if first_step > config.max_steps:
             raise ValueError(
                 f"{resume_from} is from step {first_step:,}, past max_steps = "
                 f"{config.max_steps:,}. Raise max_steps or use an earlier checkpoint."
             )
-
+        load_checkpoint(resume_from, model=model, optimizer=optimizer, generator=generator)
     return _updates(
         model, train_tokens, val_tokens, config, optimizer, generator, first_step, batch_fn, loss_fn
     )
