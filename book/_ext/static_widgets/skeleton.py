@@ -6,6 +6,7 @@ a reader without JavaScript finds the picture's text in them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -24,6 +25,20 @@ def missing() -> str:
     return f'<div class="sw-view"><p class="sw-note">{MISSING}</p></div>'
 
 
+def _width(kind: str, name: str, options: Sequence[str]) -> str:
+    """Return the style that gives a control of words the width of its words, in rem.
+
+    Without it a row would break in one place before its controls are drawn and in another after.
+    """
+    if kind == "ToggleButtonsModel":
+        width = max(0.6 * len(name), sum(0.6 * len(option) + 1.9 for option in options))
+    elif kind in ("CheckboxModel", "PlayModel"):
+        width = 0.6 * len(name) + (2.5 if kind == "CheckboxModel" else 6.5)
+    else:
+        return ""
+    return f' style="--sw-width:{width:.1f}rem"'
+
+
 def _place(model_id: str, models: dict[str, dict[str, Any]]) -> str:
     model = models[model_id]
     kind, state = model["model_name"], model["state"]
@@ -40,6 +55,7 @@ def _place(model_id: str, models: dict[str, dict[str, Any]]) -> str:
     elif kind in CONTROLS:
         classes += " sw-control"
         words = accessible_name(state)
+        style = _width(kind, words, state.get("_options_labels") or ())
         inside = f'<noscript><p class="sw-note">{escape(words)}: needs JavaScript.</p></noscript>'
     elif kind == "HTMLModel":
         inside = str(state.get("value", ""))  # the author's own, as in the notebook
