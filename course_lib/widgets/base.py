@@ -11,7 +11,7 @@ from typing import Any
 import anywidget
 import traitlets
 from IPython.display import display
-from ipywidgets import HBox, VBox, Widget, jslink
+from ipywidgets import HBox, ToggleButtons, VBox, Widget, jslink
 
 from course_lib import palette
 
@@ -74,7 +74,10 @@ def control(kind: type[Widget], description: str, **options: Any) -> Widget:
     """Return a control with its description in full, as wide as its place allows."""
     # The least width lets a row of controls wrap on a phone instead of squeezing them.
     layout = {"width": "auto", "flex": "1 1 15rem", "min_width": "13rem"}
-    return kind(description=description, style={"description_width": "initial"}, layout=layout, **options)
+    style = {"description_width": "initial"}
+    if kind is ToggleButtons:
+        style["button_width"] = "auto"
+    return kind(description=description, style=style, layout=layout, **options)
 
 
 def show(picture: Picture, *rows: tuple[Widget, ...]) -> None:

@@ -111,7 +111,7 @@ function paintTriangle(pen, { T, texts, row }, { triangle: { x, y, size } }) {
   const text = texts[row - 1];
   const cell = Math.min(24, size / (T + 1));
   const gap = Math.max(0, cell * 0.06);
-  pen.text(`row ${row}: ${T} context${T > 1 ? "s" : ""}, each asked for its next token`, x, y - 10, { colour: "muted", size: 12 });
+  pen.text(`row ${row}: ${T} context${T > 1 ? "s" : ""}, one target each`, x, y - 10, { colour: "muted", size: 12 });
   for (let t = 0; t < T; t++) {
     const top = y + t * cell;
     pen.box(x, top, (t + 1) * cell - gap, cell - gap, { colour: "x", alpha: cell < 11 ? 0.3 : 0.1 });

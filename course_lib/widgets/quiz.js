@@ -100,6 +100,12 @@ function ask(question, position, name, onRight) {
     const mark = right === null ? "" : right ? "✓ Right. " : "✗ Not yet. ";
     feedback.replaceChildren(element("strong", {}, mark), ...prose(text));
   };
+  // Said in full, because a notebook's page may keep Enter from submitting a form by itself.
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName === "BUTTON") return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const { right, text } = judge(question, given());
@@ -142,7 +148,8 @@ export default {
       asked[0].form.querySelector("input").focus();
     });
     const head = element("div", { class: "quiz-head" }, count, done, reset);
-    const root = element("section", { class: "quiz", "aria-label": "Quiz" }, head, ...asked.map(({ form }) => form));
+    // The data attribute keeps JupyterLab from taking Enter for a command of its own.
+    const root = element("section", { class: "quiz", "aria-label": "Quiz", "data-lm-suppress-shortcuts": "true" }, head, ...asked.map(({ form }) => form));
     asked.forEach(({ restore }, i) => solved.has(i) && restore(true));
     show();
     el.append(root);
