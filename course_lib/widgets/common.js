@@ -167,7 +167,7 @@ export function axes(pen, frame, horizontal, vertical) {
 //   extend    (root) => (state) => …, optional: more elements below the drawing
 export function mount({ model, el }, spec) {
   const root = element("div", { class: "picture" });
-  const stats = element("dl", { class: "picture-stats" });
+  const stats = element("div", { class: "picture-stats" });
   const canvas = element("canvas", { role: "img" });
   root.append(stats, canvas);
   el.append(root);
@@ -200,7 +200,7 @@ export function mount({ model, el }, spec) {
     state = spec.read((name) => model.get(name));
     const entries = spec.stats ? spec.stats(state) : [];
     entries.forEach(([value, label, colour], i) => {
-      if (!stats.children[i]) stats.append(element("div", {}, element("dt"), element("dd")));
+      if (!stats.children[i]) stats.append(element("div", {}, element("span"), element("strong")));
       const [term, definition] = stats.children[i].children;
       if (term.textContent !== label) term.textContent = label;
       definition.textContent = value;
