@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from course_lib import GPT, GPTConfig, TrainConfig, train
 
 N, B, T, V = 1_003_854, 64, 64, 65
-BLOCKS, STEPS, WARMUP = 30, 4, 4
+BLOCKS, STEPS, WARMUP = 20, 3, 3
 
 
 def plain(model: GPT, tokens: Tensor, config: TrainConfig) -> Iterator[tuple[float, float]]:
@@ -70,8 +70,9 @@ def compare(d_model: int, n_layer: int) -> None:
     ratios = [a / b for a, b in zip(ours, theirs)]
     low, _, high = statistics.quantiles(ratios)
     print(
-        f"d = {d_model:3}, {n_layer} layers   train {statistics.median(ours):6.1f} ms   plain {statistics.median(theirs):6.1f} ms   "
-        f"ratio {statistics.median(ratios):.3f} (quartiles {low:.3f} to {high:.3f}, all {min(ratios):.3f} to {max(ratios):.3f})"
+        f"d = {d_model:3}, {n_layer} layers   train {statistics.median(ours):6.1f} ms   "
+        f"plain {statistics.median(theirs):6.1f} ms   ratio {statistics.median(ratios):.3f} "
+        f"(quartiles {low:.3f} to {high:.3f}, all {min(ratios):.3f} to {max(ratios):.3f})"
     )
 
 
