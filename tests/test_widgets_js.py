@@ -107,6 +107,8 @@ def test_clipping_counts_and_factor(js, rng):
     assert js("clipping", "m.withSpike(args[0])", view.norms) == pytest.approx(view.shown_norms)
     for c in (0.05, 1.0, 2.5, 6.0):
         assert js("clipping", "m.countAbove(args[0], args[1])", norms, c) == sum(n > c for n in norms)
+    # A norm of exactly c is kept, as in course_lib.training.
+    assert js("clipping", "m.countAbove([0.5, 1, 1.5], 1)") == 1 == explore_clipping([0.5, 1.0, 1.5]).clipped_count
     for g in [(3, 4, 1), (0, 0, 1), (0.3, -0.4, 1), (-5, 5, 0.05)]:
         view.gx, view.gy, view.c = g
         assert js("clipping", "m.clip(...args[0])", g) == pytest.approx(view.clipped_gradient)
