@@ -11,16 +11,15 @@ outputs, which the tests compare, and neither images nor widget state, which dif
 import argparse
 import copy
 import hashlib
-import os
 import re
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from course_lib.files import atomic_path
 from tools import project
 
 INSTALL_TAG = "install"
@@ -120,15 +119,8 @@ def to_text(notebook: NotebookNode) -> str:
 
 def write(path: Path, notebook: NotebookNode) -> None:
     """Write at once or not at all: an interrupted run leaves the old file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(to_text(notebook))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic_path(path) as temporary:
+        temporary.write_text(to_text(notebook), encoding="utf-8")
 
 
 def sync(path: Path) -> bool:
