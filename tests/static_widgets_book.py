@@ -51,6 +51,7 @@ class Echo(anywidget.AnyWidget):
     shape = traitlets.Int(0).tag(sync=True)
     positions = traitlets.Int(0).tag(sync=True)
     height_hint = traitlets.Int(123).tag(sync=True)
+    height_hint_narrow = traitlets.Int(234).tag(sync=True)
     text_alternative = traitlets.Unicode("Eight rows & a line").tag(sync=True)
 
 
@@ -125,3 +126,38 @@ def build(folder: Path, state: dict[str, Any] | None, model_id: str) -> subproce
     write_notebook(folder / "index.ipynb", state, model_id)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(folder), str(folder / "html")]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def book_of_every_control(folder: Path) -> Path:
+    """Build a book with every control in ``folder`` and return the folder of its pages."""
+    done = build(folder, *stored(every_control()))
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+# ---- its page, in a browser
+
+
+def opened(page, path: Path):
+    """Open a page of the book and wait until its pictures are there."""
+    page.set_default_timeout(5000)
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-static-widgets=ready]")
+    page.wait_for_selector("[data-values]", state="attached")
+    return page
+
+
+def values(page) -> dict:
+    """What the picture's model holds."""
+    return json.loads(page.get_attribute("[data-values]", "data-values"))
+
+
+def output(page, name: str) -> str:
+    """The text beside the slider that is called ``name``."""
+    slot = page.locator(".sw-control", has=page.locator(f".sw-label:text-is('{name}')"))
+    return slot.locator("output").inner_text()
+
+
+def slider(page, name: str):
+    """The slider that is called ``name``."""
+    return page.get_by_role("slider", name=name, exact=True)

@@ -89,7 +89,7 @@ def test_two_notebooks_of_one_source_give_one_state():
 def test_places_keep_their_height_and_words():
     models, names = state.shortened(state.models_of(stored(Echo())[0]))
     html = skeleton.view(names[next(iter(names))], models["state"])
-    assert 'style="min-height:123px"' in html
+    assert 'style="--sw-height:123px;--sw-height-narrow:234px"' in html
     assert "<noscript>" in html
     assert "Eight rows &amp; a line" in html
 

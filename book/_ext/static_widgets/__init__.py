@@ -2,8 +2,9 @@
 
 MyST-NB writes the state of a notebook's widgets into its page. This extension checks that state
 when the page is read, gives every widget a place of its final size, and replaces the scripts that
-MyST-NB would load from a CDN by a small runtime of its own (``runtime.js``). Add
-``static_widgets`` to the extensions after ``myst_nb``; there is nothing to configure.
+MyST-NB would load from a CDN by a small runtime of its own (one file, made of those in
+``runtime/``). Add ``static_widgets`` to the extensions after ``myst_nb``; there is nothing to
+configure.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from . import skeleton
 from .state import StateError, models_of, problems, shortened
 
 HERE = Path(__file__).parent
+PARTS = ("models.js", "controls.js", "page.js")  # of the runtime; each uses what stands before it
 STATE_KEY = "ipywidgets_state"  # MyST-NB's name for the script that holds the state
 VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.S)
 logger = logging.getLogger(__name__)
@@ -33,8 +35,18 @@ def _use_own_runtime(_app: Sphinx, config: Config) -> None:
     config.nb_ipywidgets_js = {"runtime.js": {"defer": "defer"}}
 
 
+def runtime() -> str:
+    """Return the runtime's parts as one classic script, so that it runs from file:// in one request."""
+    parts = "\n".join((HERE / "runtime" / name).read_text("utf8") for name in PARTS)
+    return f'(() => {{\n"use strict";\n{parts}}})();\n'
+
+
 def _add_files(app: Sphinx) -> None:
-    app.config.html_static_path.extend(str(HERE / f) for f in ("runtime.js", "static-widgets.css"))
+    # Outside the output folder, so that Sphinx copies it and gives it a checksum like any other.
+    folder = Path(app.doctreedir) / "static_widgets"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "runtime.js").write_text(runtime(), "utf8")
+    app.config.html_static_path.extend((str(folder / "runtime.js"), str(HERE / "static-widgets.css")))
     app.add_css_file("static-widgets.css")
 
 

@@ -39,6 +39,14 @@ def _width(kind: str, name: str, options: Sequence[str]) -> str:
     return f' style="--sw-width:{width:.1f}rem"'
 
 
+def _height(state: dict[str, Any]) -> str:
+    """Return the style that keeps a picture's height free, on wide and on narrow screens."""
+    hints = {"--sw-height": "height_hint", "--sw-height-narrow": "height_hint_narrow"}
+    heights = {name: state.get(trait) for name, trait in hints.items()}
+    kept = [f"{name}:{h:g}px" for name, h in heights.items() if isinstance(h, int | float) and h > 0]
+    return f' style="{";".join(kept)}"' if kept else ""
+
+
 def _place(model_id: str, models: dict[str, dict[str, Any]]) -> str:
     model = models[model_id]
     kind, state = model["model_name"], model["state"]
@@ -47,9 +55,7 @@ def _place(model_id: str, models: dict[str, dict[str, Any]]) -> str:
         return f'<div class="sw-box sw-{kind.removesuffix("BoxModel").lower()}box">{inside}</div>'
     classes, style, inside = f"sw-slot sw-{kind.removesuffix('Model').lower()}", "", ""
     if kind == PICTURE:
-        height = state.get("height_hint")
-        if isinstance(height, int | float) and height > 0:
-            style = f' style="min-height:{height:g}px"'
+        style = _height(state)
         words = state.get("text_alternative") or "A picture that needs JavaScript."
         inside = f'<noscript><p class="sw-note">{escape(str(words))}</p></noscript>'
     elif kind in CONTROLS:
