@@ -89,6 +89,14 @@ def _prepare_page(
     context["course_address"], context["course_tag"] = address_and_tag()
 
 
+def _link_pages(_app: Sphinx, doctree: nodes.document) -> None:
+    """Let the loop's links, which lead to notebooks, lead to the notebooks' pages."""
+    for node in list(doctree.findall(nodes.raw)):
+        if '<nav class="loop' in node.astext():
+            html = node.astext().replace('.ipynb"', '.html"')
+            node.replace_self(nodes.raw(html, html, format="html"))
+
+
 def _remove_unused_files(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for pattern in UNUSED_FILES:
@@ -100,6 +108,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension; called by Sphinx."""
     app.connect("config-inited", _set_address, priority=100)
     app.connect("builder-inited", _write_palette)
+    app.connect("doctree-read", _link_pages)
     # After the theme's own handlers, which fill header_buttons and script_files.
     app.connect("html-page-context", _prepare_page, priority=900)
     app.connect("build-finished", _remove_unused_files)

@@ -57,8 +57,11 @@ def loop_html(lit: str | None = None, base: str = "../notebooks/", suffix: str =
 
 
 def loop_picture(lit: str | None = None) -> None:
-    """Display the loop, with one part lit, in a chapter of `notebooks/`."""
-    display(HTML(loop_html(lit, base="")))
+    """Display the loop, with one part lit, in a chapter of `notebooks/`.
+
+    The links lead to the other notebooks; the site's build lets them lead to its pages.
+    """
+    display(HTML(loop_html(lit, base="", suffix=".ipynb")))
 
 
 def _item(number: int, part: Part, lit: str | None, address: str) -> str:
