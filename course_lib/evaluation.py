@@ -29,8 +29,11 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """`exp(loss)`: the number of equally likely tokens that would be as hard to guess."""
-        return math.exp(self.loss)
+        """`exp(loss)`: the number of equally likely tokens that would be as hard to guess.
+
+        Infinite above 709 nats, where a float overflows.
+        """
+        return math.exp(self.loss) if self.loss < 709 else math.inf
 
     @property
     def bits_per_token(self) -> float:

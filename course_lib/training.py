@@ -41,7 +41,7 @@ class TrainConfig:
             PyTorch's global generator: seed that with `torch.manual_seed` before you build the model.
         checkpoint_path: where to write checkpoints; None for nowhere.
         checkpoint_interval: write after every so many updates; None for the end only. A run with
-            a path always writes at the end.
+            a path also writes after its last update.
 
     Raises:
         ValueError: a setting is out of its range, or an interval was given without a path.
@@ -123,19 +123,17 @@ def train(
         train_tokens: the training half, ids `(N,)`.
         config: the recipe.
         val_tokens: the validation half; needed if `config.eval_interval` is set.
-        resume_from: a checkpoint of the same recipe to go on from.
+        resume_from: a checkpoint to go on from; the settings are those of `config`.
         batch_fn: called as `batch_fn(tokens, batch_size, context_length, generator=, device=)`.
         loss_fn: called as `loss_fn(logits, targets)`; returns a scalar.
 
-    Yields:
-        A `StepRecord` an update.
-
+    Yields: a `StepRecord` an update.
     Raises:
         TypeError, ValueError: unusable tokens, no `val_tokens` although the config evaluates, or
             a checkpoint from beyond `max_steps`; raised at the call, before anything runs.
         CheckpointError, FileNotFoundError: `resume_from` cannot be used; raised at the call.
-        NonFiniteLossError: the loss, or a parameter to be saved, is. The message names the step.
-        NonFiniteGradientError: the gradient's norm is. The message names the first bad parameter.
+        NonFiniteLossError, NonFiniteGradientError: the loss, a parameter to be saved or the
+            gradient's norm is. The message names the step or the first bad parameter.
     """
     check_tokens(train_tokens, model.config.context_length)
     if config.eval_interval is not None:
@@ -152,10 +150,13 @@ def train(
         first_step = saved_step(resume_from)  # before the load: a refused call changes nothing
         if first_step > config.max_steps:
             raise ValueError(
-                f"{resume_from} is from step {first_step:,}, past max_steps = "
-                f"{config.max_steps:,}. Raise max_steps or use an earlier checkpoint."
+                f"{resume_from} is from step {first_step:,}, past max_steps = {config.max_steps:,}. "
+                "Raise max_steps or use an earlier checkpoint."
             )
         load_checkpoint(resume_from, model=model, optimizer=optimizer, generator=generator)
+        # The moments are the checkpoint's, the settings are the config's.
+        for group, own in zip(optimizer.param_groups, make_optimizer(model, config).param_groups):
+            group.update(betas=own["betas"], weight_decay=own["weight_decay"])
     return _updates(
         model, train_tokens, val_tokens, config, optimizer, generator, first_step, batch_fn, loss_fn
     )

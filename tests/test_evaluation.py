@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib import GPT, GPTConfig, evaluate
+from course_lib import GPT, Evaluation, GPTConfig, evaluate
 from course_lib.evaluation import eval_mode
 
 T, V = 6, 9
@@ -60,6 +60,7 @@ def test_perplexity_and_bits():
     result = evaluate(make(), stream(50))
     assert result.perplexity == pytest.approx(math.exp(result.loss))
     assert result.bits_per_token == pytest.approx(result.loss / math.log(2))
+    assert Evaluation(2000.0, torch.zeros(1), 1).perplexity == math.inf
 
 
 def test_a_uniform_model_scores_ln_v():

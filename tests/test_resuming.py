@@ -84,6 +84,17 @@ def test_killed_at_random_moments_and_resumed_equals_the_uninterrupted_run(unint
     assert same(resumed, whole)
 
 
+def test_a_resumed_run_follows_its_own_config(uninterrupted, tmp_path):
+    """The moments come from the file; betas and weight decay do not."""
+    whole, _ = uninterrupted
+    path = tmp_path / "run.pt"
+    list(train(make(), TOKENS, recipe(17, checkpoint_path=path)))
+    for changed in ({"weight_decay": 0.5}, {"betas": (0.5, 0.99)}):
+        model = make()
+        list(train(model, TOKENS, recipe(**changed), resume_from=path))
+        assert not same(model, whole), changed
+
+
 def test_when_checkpoints_are_written(tmp_path):
     path, seen = tmp_path / "run.pt", []
     for _ in train(make(), TOKENS, recipe(7, checkpoint_path=path, checkpoint_interval=3)):
