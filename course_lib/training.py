@@ -128,6 +128,7 @@ def train(
         loss_fn: called as `loss_fn(logits, targets)`; returns a scalar.
 
     Yields: a `StepRecord` an update.
+
     Raises:
         TypeError, ValueError: unusable tokens, no `val_tokens` although the config evaluates, or
             a checkpoint from beyond `max_steps`; raised at the call, before anything runs.
@@ -139,8 +140,7 @@ def train(
     if config.eval_interval is not None:
         if val_tokens is None:
             raise ValueError(
-                f"eval_interval is {config.eval_interval} but val_tokens is None; "
-                "hand in the validation half or set eval_interval=None."
+                f"eval_interval is {config.eval_interval} but val_tokens is None: set both or neither."
             )
         check_tokens(val_tokens, context_length=1)
     optimizer = make_optimizer(model, config)
