@@ -63,8 +63,8 @@ def figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
 
 def label_line(ax: Axes, x: float, y: float, text: str, colour: str = "ink", **options: Any) -> None:
     """Write `text` beside the point (x, y) in a palette colour: a direct label instead of a legend."""
-    ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center",
-                color=_COLOUR[colour], annotation_clip=False, **options)
+    placed = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+    ax.annotate(text, (x, y), color=_COLOUR[colour], **(placed | options))
 
 
 def plot_run(
@@ -81,7 +81,7 @@ def plot_run(
     ax = figure()[1] if ax is None else ax
     first, last = records[0].step, records[-1].step
     for label, loss in (landmarks or {}).items():
-        ax.axhline(loss, color=_COLOUR["muted"], linewidth=0.8, linestyle=(0, (4, 3)))
+        ax.plot([first, last], [loss, loss], color=_COLOUR["muted"], linewidth=0.8, linestyle=(0, (4, 3)))
         label_line(ax, last, loss, label, "muted", fontsize=9)
     # One batch's loss is noisy: it is drawn thin, and its mean over the last records is what the label says.
     ax.plot([r.step for r in records], [r.loss for r in records], color=_COLOUR["train"], linewidth=0.9)
@@ -91,7 +91,9 @@ def plot_run(
     if evaluated:
         ax.plot([r.step for r in evaluated], [r.val_loss for r in evaluated], color=_COLOUR["val"],
                 linestyle=(0, (5, 2)), marker="o", markersize=3)
-        label_line(ax, evaluated[-1].step, evaluated[-1].val_loss, "validation", "val", fontweight="bold")
+        # Above the line and away from its end: there the label of the training loss stands.
+        label_line(ax, evaluated[-1].step, evaluated[-1].val_loss, "validation", "val", fontweight="bold",
+                   xytext=(0, 10), ha="right")
     ax.set_xlim(first, last + 0.12 * max(1, last - first))
     ax.set_xlabel("step")
     ax.set_ylabel("loss (nats)")
