@@ -64,6 +64,15 @@ def _is_unused(asset: Any) -> bool:
     return any(name in words for name in UNUSED)
 
 
+def _deferred(script: Any) -> Any:
+    """Return a copy of a script that waits for the page. The objects are shared by all pages."""
+    # Scripts inside the page read the constant of documentation_options.
+    if not getattr(script, "filename", None) or "documentation_options" in script.filename:
+        return script
+    attributes = {name: value for name, value in script.attributes.items() if name != "async"}
+    return type(script)(script.filename, priority=script.priority, **(attributes | {"defer": "defer"}))
+
+
 def _prepare_page(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: nodes.document
 ) -> None:
@@ -71,13 +80,7 @@ def _prepare_page(
     for key in ("script_files", "css_files"):
         context[key] = [asset for asset in context.get(key, ()) if not _is_unused(asset)]
     if pagename != "search":  # the search page's scripts rely on their order
-        for script in context["script_files"]:
-            if getattr(script, "filename", None) and "defer" not in script.attributes:
-                # Scripts inside the page read this one's constant.
-                if "documentation_options" in script.filename:
-                    continue
-                script.attributes["defer"] = "defer"
-                script.attributes.pop("async", None)
+        context["script_files"] = [_deferred(script) for script in context["script_files"]]
     buttons = []
     for button in context.get("header_buttons", ()):
         if button.get("label") == "launch-buttons":

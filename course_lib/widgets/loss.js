@@ -57,7 +57,7 @@ export function describe({ B, T, k, V, lnV, vocabSize, scale, loss }) {
 }
 
 function paintPositions(pen, { B, T, k }) {
-  pen.text(`one row's ${T} positions; the batch has ${B} such rows`, 0, 12, { colour: "muted" });
+  pen.text(`positions 0 to ${T - 1} of one row; the batch has ${B} such rows`, 0, 12, { colour: "muted" });
   const cell = pen.width / T;
   const gap = cell > 4 ? 1.5 : 0.5;
   for (let t = 0; t < T; t++) {
@@ -65,7 +65,7 @@ function paintPositions(pen, { B, T, k }) {
     if (counts) pen.box(t * cell, 24, cell - gap, 30, { colour: "loss", radius: 2 });
     else pen.box(t * cell + 0.5, 24.5, cell - gap - 1, 29, { colour: "muted", alpha: 0.6, outline: 1, radius: 2 });
   }
-  pen.text("position 0", 0, 72, { colour: "muted", size: 11 });
+  pen.text("0", 0, 72, { colour: "muted", size: 11 });
   pen.text(`${T - 1}`, pen.width, 72, { colour: "muted", size: 11, align: "right" });
   const words = k === T ? "every context from 1 token up is trained" : `contexts of 1 to ${T - k} tokens: never trained`;
   pen.text(words, pen.width / 2, 72, { colour: k === T ? "good" : "bad", size: 12, weight: 600, align: "center" });
