@@ -101,7 +101,7 @@ def quiz(chapter: str, questions: Sequence[Numeric | Choice]) -> Quiz:
         chapter=chapter,
         questions=[question.as_state() for question in questions],
         text_alternative=" ".join(f"{i}. {q.question}" for i, q in enumerate(questions, 1)),
-        height_hint=_height(questions, 85),
+        height_hint=_height(questions, 76),
         height_hint_narrow=_height(questions, 40),
     )
     display(picture)
