@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -54,9 +55,13 @@ def use_style() -> None:
     plt.rcParams.update(STYLE)
 
 
-def figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
-    """Return a new figure with one axes in the course's style; sizes in inches."""
-    with plt.rc_context(STYLE):
+def figure(colour: str = "ink", *, width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
+    """Return a new figure with one axes in the course's style.
+
+    Lines are drawn in `colour`, a name of the palette such as "loss" or "lr"; tell several apart by
+    their dashes. Sizes in inches.
+    """
+    with plt.rc_context(STYLE | {"axes.prop_cycle": cycler(color=[_COLOUR[colour]])}):
         fig, ax = plt.subplots(figsize=(width, height), layout="constrained")
     return fig, ax
 

@@ -39,6 +39,12 @@ def test_without_evaluations_and_with_given_axes():
     assert [text.get_text() for text in ax.texts] == ["train"]
 
 
+def test_lines_take_the_colour_of_what_they_show():
+    _, ax = figure("lr")
+    lines = [*ax.plot([0, 1]), *ax.plot([1, 0], "--")]
+    assert {line.get_color() for line in lines} == {PALETTE["lr"].light}
+
+
 def test_no_records_is_an_error():
     with pytest.raises(ValueError, match="no records"):
         plot_run([])

@@ -27,6 +27,11 @@ def address_and_tag(root: Path = ROOT) -> tuple[str, str]:
     return project["urls"]["Repository"].rstrip("/"), f"v{project['version']}"
 
 
+# What has a colour of its own in the pictures keeps it in formulas and in code within a sentence.
+COLOURED_SYMBOLS = {"x": "c-x", "y": "c-y", "η": "c-lr"}
+COLOURED_WORDS = {"x": "c-x", "y": "c-y", "train": "c-train", "val": "c-val", "loss": "c-loss", "lr": "c-lr"}
+
+
 def palette_css(root: Path = ROOT) -> str:
     """Return the course's colours as CSS, from the library's one definition.
 
@@ -37,11 +42,13 @@ def palette_css(root: Path = ROOT) -> str:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     # Figures lie on light paper in both themes.
-    return f"{module.css()}:root{{--c-card:{module.PALETTE['paper'].light};}}\n"
+    classes = "".join(f".bd-article .{name}{{color:var(--{name});}}" for name in sorted({*COLOURED_WORDS.values()}))
+    return f"{module.css()}:root{{--c-card:{module.PALETTE['paper'].light};}}\n{classes}\n"
 
 
-def _set_address(_app: Sphinx, config: Config) -> None:
+def _set_options(_app: Sphinx, config: Config) -> None:
     address, tag = address_and_tag()
+    config.mathml_classes = COLOURED_SYMBOLS
     config.html_theme_options |= {
         "repository_url": address,
         "repository_branch": tag,
@@ -100,6 +107,12 @@ def _link_pages(_app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(nodes.raw(html, html, format="html"))
 
 
+def _colour_words(_app: Sphinx, doctree: nodes.document) -> None:
+    for node in doctree.findall(nodes.literal):
+        if node.astext() in COLOURED_WORDS:
+            node["classes"].append(COLOURED_WORDS[node.astext()])
+
+
 def _remove_unused_files(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for pattern in UNUSED_FILES:
@@ -109,9 +122,10 @@ def _remove_unused_files(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension; called by Sphinx."""
-    app.connect("config-inited", _set_address, priority=100)
+    app.connect("config-inited", _set_options, priority=100)
     app.connect("builder-inited", _write_palette)
     app.connect("doctree-read", _link_pages)
+    app.connect("doctree-read", _colour_words)
     # After the theme's own handlers, which fill header_buttons and script_files.
     app.connect("html-page-context", _prepare_page, priority=900)
     app.connect("build-finished", _remove_unused_files)
