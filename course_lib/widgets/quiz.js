@@ -124,12 +124,14 @@ export default {
     const name = `quiz-${++quizzes}-${chapter}`;
     const stored = recall().quizzes[chapter];
     const solved = new Set(stored && stored.total === questions.length ? stored.right : model.get("solved"));
-    const count = element("span", { class: "quiz-count" });
+    const counted = element("span", { "aria-hidden": "true" });
+    const said = element("span", { class: "quiz-said" });
+    const count = element("span", { class: "quiz-count" }, counted, said);
     const done = element("span", { class: "quiz-done", role: "status" });
     const reset = element("button", { type: "button", class: "quiz-reset" }, "Start over");
     const show = () => {
-      count.textContent = `${solved.size} / ${questions.length}`;
-      count.setAttribute("aria-label", `${solved.size} of ${questions.length} answered`);
+      counted.textContent = `${solved.size} / ${questions.length}`;
+      said.textContent = `${solved.size} of ${questions.length} answered`;
       done.textContent = solved.size === questions.length ? "✓ Chapter complete" : "";
       reset.hidden = !solved.size;
     };

@@ -133,7 +133,8 @@ export default {
       extend(root) {
         if (!view.model.get("samples").length) return () => {};
         const label = element("p", { class: "picture-note" });
-        const text = element("p", { class: "picture-text picture-sample" });
+        // It scrolls, so it is a stop for the Tab key with a name of its own.
+        const text = element("p", { class: "picture-text picture-sample", tabindex: "0", role: "group", "aria-label": "Text by the model" });
         root.append(label, text);
         return ({ sample }) => {
           label.textContent = sample ? `Written by the model at step ${grouped(sample[0])}:` : "No sample yet.";

@@ -43,7 +43,7 @@ class Asked:
         return self.forms.nth(number).locator(".quiz-feedback").inner_text()
 
     def count(self) -> str:
-        return self.page.locator(".quiz-count").inner_text()
+        return self.page.locator(".quiz-count [aria-hidden]").inner_text()
 
     def complete(self) -> bool:
         return "Chapter complete" in self.page.locator(".quiz-done").inner_text()
