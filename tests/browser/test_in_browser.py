@@ -1,5 +1,6 @@
 """Every page in a real browser: nothing foreign, nothing broken, every control moves something."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ OVERFLOWING = """() => {
     .filter(e => e.getBoundingClientRect().right > width + 1 && e.getBoundingClientRect().width && !scrolls(e))
     .map(e => e.tagName + '.' + e.className).slice(0, 8);
 }"""
+
+# Folded parts are opened, and nothing still fades in.
+OPEN_AND_STILL = """() => {
+  for (const details of document.querySelectorAll('details')) details.open = true;
+  for (const animation of document.getAnimations()) animation.finish();
+}"""
+SIGN = re.compile(r'<(mo|span[^>]* aria-hidden="true")[^>]*>[^\w\s]+</(mo|span)>$')
 
 
 def open_page(page, address: str) -> None:
@@ -99,24 +107,33 @@ def move(control) -> bool:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
 def test_page_is_accessible(page, site_address: str, name: str, theme: str) -> None:
     page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    # High enough that the side bars do not scroll: axe does not judge what is half covered.
+    page.set_viewport_size({"width": 1280, "height": 1600})
     open_page(page, f"{site_address}/{name}.html")
     assert page.evaluate("document.documentElement.dataset.theme") == theme
+    page.evaluate(OPEN_AND_STILL)
     assert violations(page) == []
 
 
 def violations(page) -> list[str]:
-    """What axe-core finds against WCAG 2.2, levels A and AA."""
+    """What axe-core finds against WCAG 2.2, levels A and AA, or cannot decide.
+
+    Undecided and in order: the contrast of signs alone. Those of a formula have the colour of its letters,
+    which are judged; arrows that only decorate are hidden from those who listen.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    result = Axe().run(page, options={"runOnly": {"type": "tag", "values": rules}, "resultTypes": ["violations"]})
+    options = {"runOnly": {"type": "tag", "values": rules}, "resultTypes": ["violations", "incomplete"]}
+    found = Axe().run(page, options=options).response
     return [
-        f"{violation['id']}: {node['html'][:160]}"
-        for violation in result.response["violations"]
-        for node in violation["nodes"]
+        f"{rule['id']}: {node['html'][:160]}"
+        for rule in (*found["violations"], *found["incomplete"])
+        for node in rule["nodes"]
+        if not (rule["id"] == "color-contrast" and SIGN.match(node["html"]))
     ]
 
 
