@@ -33,7 +33,11 @@ def nbval_command(paths: list[str], is_stand_in: bool) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    corpus = find_corpus()
+    try:
+        corpus = find_corpus()
+    except (OSError, ValueError) as error:  # COURSE_CORPUS names no file, or another one
+        print(f"corpus: {error}", file=sys.stderr)
+        return 1
     kind = "A STAND-IN: counts and shapes are right, losses are not Shakespeare's" if corpus.is_stand_in else "the real one"
     print(f"{corpus.name}, {len(corpus.text):,} characters, {kind}", flush=True)
     if arguments[:1] != ["--nbval"]:

@@ -7,8 +7,10 @@ for the public address, and the cell runs unchanged in IPython with an empty mod
 Afterwards the package has to be there with its data files, and nothing else may have changed.
 """
 
+import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,10 @@ print(json.dumps({"version": importlib.metadata.version("course-lib"), "root": s
 """
 
 
+# What git is told at home, such as to sign every commit, has no say in a throwaway repository.
+OWN_GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+
+
 def run(command: list[str], directory: Path, text: str | None = None, **variables: str) -> str:
     """Run and return what it printed; its error output reaches the reader as it is."""
     environment = {**os.environ, **variables}
@@ -45,7 +51,7 @@ def run(command: list[str], directory: Path, text: str | None = None, **variable
 def in_place_of_the_address(bare: Path) -> dict[str, str]:
     """Variables that make git fetch from `bare` what is asked of the public address."""
     key = f"url.{bare.as_uri()}.insteadOf"
-    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": project.repository()}
+    return {**OWN_GIT, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": project.repository()}
 
 
 def tracked_files() -> list[str]:
@@ -60,11 +66,11 @@ def tagged_repository(parent: Path) -> Path:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes((project.ROOT / name).read_bytes())
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    run(["git", "init", "--quiet"], tree)
-    run(["git", "add", "--all"], tree)
-    run(["git", *author, "commit", "--quiet", "--message", "Working tree"], tree)
-    run(["git", *author, "tag", project.tag()], tree)
-    run(["git", "clone", "--quiet", "--bare", str(tree), str(bare)], parent)
+    run(["git", "init", "--quiet"], tree, **OWN_GIT)
+    run(["git", "add", "--all"], tree, **OWN_GIT)
+    run(["git", *author, "commit", "--quiet", "--message", "Working tree"], tree, **OWN_GIT)
+    run(["git", *author, "tag", project.tag()], tree, **OWN_GIT)
+    run(["git", "clone", "--quiet", "--bare", str(tree), str(bare)], parent, **OWN_GIT)
     return bare
 
 
@@ -101,7 +107,12 @@ def try_install(python: str) -> list[str]:
 
 
 def main() -> int:
-    found = try_install(str(Path(sys.argv[1]).absolute()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("python", metavar="PYTHON", help="the interpreter to install into")
+    python = parser.parse_args().python
+    if not shutil.which(python):
+        parser.error(f"{python} is no program that can be run")
+    found = try_install(str(Path(shutil.which(python)).absolute()))
     for problem in found:
         print(f"install cell: {problem}", file=sys.stderr)
     return int(bool(found))
