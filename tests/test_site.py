@@ -80,3 +80,20 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
 def test_a_page_that_was_not_built_is_missed(tmp_path: Path) -> None:
     (tmp_path / "thin.html").write_text("<p>")
     assert len(list(check_site.missing_pages(tmp_path, ["thin", "gone"]))) == 2
+
+
+def test_a_chapter_that_does_not_say_its_corpus_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notebooks").mkdir()
+    for chapter in CHAPTERS:
+        (tmp_path / chapter.with_suffix(".html")).write_text("<pre>corpus: a corpus, 3,000 characters</pre>")
+    assert list(check_site.pages_without_corpus(tmp_path)) == []
+    (tmp_path / CHAPTERS[2].with_suffix(".html")).write_text("<p>The cell failed.</p>")
+    silent = f"{CHAPTERS[2].with_suffix('.html')} does not say which corpus it was built from"
+    assert list(check_site.pages_without_corpus(tmp_path)) == [silent]
+    assert check_site.corpora(tmp_path) == {("a corpus", 3000)}  # the others hide it
+    # The command fails as well.
+    for name in ("missing_pages", "foreign_loads", "broken_links"):
+        monkeypatch.setattr(check_site, name, lambda *_: [])
+    monkeypatch.setattr(check_site.project, "SITE", tmp_path)
+    monkeypatch.setattr("sys.argv", ["check_site"])
+    assert check_site.main() == 1

@@ -2,8 +2,8 @@
 
     python -m tools.check_site [--real-corpus]
 
-Every page of _toc.yml exists, nothing is loaded from elsewhere, every link inside the site resolves.
-A wrong pin can build nothing and stay green; this does not. Writes corpus.json beside the pages.
+Every page of _toc.yml exists, every chapter says its corpus, nothing is loaded from elsewhere, every
+link inside the site resolves. A wrong pin can build nothing and stay green; this does not. Writes corpus.json beside the pages.
 """
 
 import argparse
@@ -146,6 +146,14 @@ def corpora(site: Path) -> set[tuple[str, int]]:
     return {(name, int(characters.replace(",", ""))) for name, characters in found}
 
 
+def pages_without_corpus(site: Path) -> Iterator[str]:
+    """Every chapter's page whose install cell printed no corpus: it failed, or was not executed."""
+    for path in project.chapters():
+        page = (site / path.relative_to(project.ROOT)).with_suffix(".html")
+        if page.is_file() and not CORPUS_LINE.search(page.read_text(encoding="utf-8")):
+            yield f"{page.relative_to(site)} does not say which corpus it was built from"
+
+
 def describe_corpus(site: Path) -> dict:
     """Write which corpus the site was built from, as corpus.json, and return it.
 
@@ -165,7 +173,9 @@ def main() -> int:
     parser.add_argument("--real-corpus", action="store_true", help="fail if the site was built from the stand-in")
     arguments = parser.parse_args()
     site, pages = project.SITE, project.pages()
-    found = [*missing_pages(site, pages), *foreign_loads(site), *broken_links(site)]
+    found = [
+        *missing_pages(site, pages), *pages_without_corpus(site), *foreign_loads(site), *broken_links(site),
+    ]  # fmt: skip
     for problem in found:
         print(f"site: {problem}", file=sys.stderr)
     if found:
