@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ PIECES = ["corpus", "batches", "loss", "clipping", "schedule", "training"]
 MODULE_LINES = 250  # a module stays under this many; a file of tests may be longer
 MAX_FILE_BYTES = 600_000
 QUOTATION = 200  # characters of the corpus in a row that are still a quotation
+CPU_BUILD = re.compile(r"^.*PIP_EXTRA_INDEX_URL.*$", re.MULTILINE)
 MACHINE_PATH = re.compile(r"/(?:home|root|Users|work|tmp)/[\w.-]+")
 
 
@@ -114,6 +116,32 @@ def test_a_piece_has_its_rooms(piece: str) -> None:
 
 def test_readme_names_the_two_commands() -> None:
     assert "make book" in texts()["README.md"] and "make test" in texts()["README.md"]
+
+
+def test_readme_and_site_give_the_same_line_for_the_cpu_build() -> None:
+    lines = [CPU_BUILD.findall(texts()[name]) for name in ("README.md", "book/running.md")]
+    assert lines[0] == [f"`{lines[1][0]}`."] and len(lines[1]) == 1
+    index = re.escape(lines[1][0].split()[0].split("=")[1])
+    for name in ("publish", "test", "weekly"):
+        assert re.search(rf"PIP_EXTRA_INDEX_URL(=|: ){index}\b", texts()[f".github/workflows/{name}.yml"])
+
+
+def test_what_only_authors_and_teachers_need_is_an_extra() -> None:
+    described = tomllib.loads(texts()["pyproject.toml"])["project"]
+    assert set(described["optional-dependencies"]) == {"site", "grading", "dev"}
+    base = {re.match(r"[\w-]+", line)[0] for line in described["dependencies"]}
+    assert base & {"jupyter-book", "nbgrader", "playwright"} == set()
+
+
+def test_the_workflows_test_before_they_publish_and_plant_faults_weekly() -> None:
+    published = re.findall(r"run: (.*)", texts()[".github/workflows/publish.yml"])
+    assert published == ["make test", ".venv/bin/python -m tools.check_site --real-corpus"]
+    assert "run: make mutants\n" in texts()[".github/workflows/weekly.yml"]
+
+
+def test_contributing_names_files_that_exist() -> None:
+    named = re.findall(r"`((?:tools|tests|book|course_lib)/[\w/]+\.\w+)`", texts()["CONTRIBUTING.md"])
+    assert named and {name for name in named if "NAME" not in name} <= set(tracked())
 
 
 def test_requirements_are_exact() -> None:
