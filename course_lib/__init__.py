@@ -14,7 +14,8 @@ from course_lib.loss import next_token_loss
 from course_lib.model import GPT, GPTConfig
 from course_lib.sampling import generate
 from course_lib.schedule import WarmupCosine, WarmupLinear, WarmupStableDecay
-from course_lib.training import NonFiniteLossError, StepRecord, TrainConfig, train
+from course_lib.train_config import TrainConfig
+from course_lib.training import NonFiniteLossError, StepRecord, train
 
 __all__ = [
     "GPT", "CharTokenizer", "CheckpointError", "Corpus", "Evaluation", "GPTConfig",

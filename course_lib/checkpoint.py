@@ -1,6 +1,8 @@
 """Checkpoints: everything that a run needs to go on as if it had never stopped."""
 
+import dataclasses
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,8 +28,9 @@ def save_checkpoint(
 ) -> None:
     """Write the state of a run to `path`, whole or not at all.
 
-    Saved are the parameters, the optimizer's moments, the number of updates done, the state of
-    the batch generator and the states of PyTorch's global generators, which dropout draws from.
+    Saved are the parameters, the model's sizes (`model.config`, where it is a dataclass), the
+    optimizer's moments, the number of updates done, the state of the batch generator and the
+    states of PyTorch's global generators, which dropout draws from.
     Nothing else is needed: the learning rate follows from the step. The folder is made if it is
     missing. A kill at any moment leaves the previous file at `path` intact.
 
@@ -46,6 +49,7 @@ def save_checkpoint(
         "format": FORMAT_VERSION,
         "step": step,
         "model": model.state_dict(),
+        "config": _sizes(model),
         "optimizer": optimizer.state_dict(),
         "generator": generator.get_state(),
         "torch_rng": torch.get_rng_state(),
@@ -72,7 +76,7 @@ def load_checkpoint(
 
     Args:
         path: the file to read.
-        model: receives the parameters; must have the sizes of the saved one.
+        model: receives the parameters; must have the sizes of the saved one. Dropout may differ.
         optimizer: receives the moments, if given.
         generator: receives the state of the batch generator, if given; PyTorch's global
             generators are then restored too, so that dropout goes on as well.
@@ -82,7 +86,7 @@ def load_checkpoint(
         CheckpointError: the file is damaged, of another format, or belongs to another model.
     """
     state = _read(Path(path))
-    _check_model(path, model.state_dict(), state["model"])
+    _check_model(path, model.state_dict() | _sizes(model), state["model"] | state["config"])
     if optimizer is not None:
         _check_optimizer(path, optimizer, state["optimizer"])
     if generator is not None:
@@ -108,6 +112,9 @@ def _read(path: Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"No checkpoint at {path}. Check the path, or start a new run.")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # PyTorch does not compare the checksums itself
+                raise zipfile.BadZipFile("a checksum does not match")
         # On the CPU first: the generators' states must lie there, and the model copies the rest.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a dozen kinds for damaged files
@@ -127,12 +134,16 @@ def _read(path: Path) -> dict:
 
 def _check_fields(path: Path, state: dict) -> None:
     kinds = {
-        "step": int, "model": Mapping, "optimizer": Mapping,
+        "step": int, "model": Mapping, "config": Mapping, "optimizer": Mapping,
         "generator": Tensor, "torch_rng": Tensor, "cuda_rng": list,
     }  # fmt: skip
     for name, kind in kinds.items():
         usable = isinstance(state.get(name), kind)
-        if not usable or (name == "step" and (state["step"] is True or state["step"] < 0)):
+        if name == "step":
+            usable = usable and state["step"] is not True and state["step"] >= 0
+        if name == "cuda_rng":
+            usable = usable and all(isinstance(rng, Tensor) for rng in state["cuda_rng"])
+        if not usable:
             raise CheckpointError(
                 f"{path} has no usable {name!r}; it was not written by save_checkpoint."
             )
@@ -152,8 +163,21 @@ def _describe(value: object) -> str:
     if value is None:
         return "absent"
     if not isinstance(value, Tensor):
-        return type(value).__name__
-    return f"{tuple(value.shape)} {value.dtype}"
+        return repr(value)
+    return f"{tuple(value.shape)} {value.dtype}" if _is_plain(value) else "no dense tensor"
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether the tensor holds a value for each entry: sparse and meta tensors do not."""
+    return tensor.layout is torch.strided and not tensor.is_meta
+
+
+def _sizes(model: nn.Module) -> dict[str, object]:
+    """Return the settings that decide what the parameters mean: heads, for one, leave no shape."""
+    config = getattr(model, "config", None)
+    if not dataclasses.is_dataclass(config):
+        return {}
+    return {k: v for k, v in dataclasses.asdict(config).items() if k != "dropout"}
 
 
 def _check_optimizer(
@@ -175,13 +199,14 @@ def _check_optimizer(
 
 
 def _moments_fit(optimizer: torch.optim.Optimizer, saved: Mapping) -> bool:
-    """Whether every parameter has the same kinds of moments, each a scalar or of its shape."""
+    """Whether all parameters have the same kinds of moments, each of its parameter's shape."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     names = {tuple(sorted(moments)) for moments in saved.values()}
     return len(names) <= 1 and all(
-        value is None or value.shape in (torch.Size(), parameters[index].shape)
+        _is_plain(value) and value.shape == (() if name == "step" else parameters[index].shape)
         for index, moments in saved.items()
-        for value in moments.values()
+        for name, value in moments.items()
+        if not (name == "momentum_buffer" and value is None)  # SGD's, where momentum is off
     )
 
 

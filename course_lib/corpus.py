@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshake
 PATH_VARIABLE = "COURSE_CORPUS"
 _DOWNLOAD_TIMEOUT_S = 15
 _NAME = "tiny-shakespeare"
+_CACHED_NAME = f"{_NAME}.txt"
+# Addresses that failed: a server that never answers should cost its time-out once a process.
+_failures: dict[str, Exception] = {}
 
 
 class StandInWarning(UserWarning):
@@ -63,7 +67,8 @@ def load_corpus(name: str = _NAME) -> Corpus:
         return _from_file(Path(path))
     try:
         cached = _cached_file()
-    except (OSError, ValueError) as error:  # no network, no such page, no place to write, bad hash
+    except (OSError, ValueError) as error:  # no network, no such page, bad hash
+        _failures[URL] = error
         warnings.warn(
             f"The corpus could not be downloaded ({type(error).__name__}) and is not in the cache. "
             "Generated text of the same length stands in for it: counts and shapes are the same, "
@@ -96,6 +101,9 @@ def _from_file(path: Path) -> Corpus:
 
 def _cached_file() -> Path:
     """Return the verified file in the user's cache; download it first where needed."""
+    folder = _cache_folder()
+    if URL in _failures and not (folder / _CACHED_NAME).exists():
+        raise _failures[URL]
     # pooch writes to a temporary file, checks the hash and only then renames.
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=_DOWNLOAD_TIMEOUT_S)
     logger = pooch.get_logger()
@@ -104,12 +112,23 @@ def _cached_file() -> Path:
     try:
         return Path(
             pooch.retrieve(
-                URL, f"sha256:{SHA256}", fname=f"{_NAME}.txt",
-                path=pooch.os_cache("course_lib"), downloader=downloader,
+                URL, f"sha256:{SHA256}", fname=_CACHED_NAME, path=folder, downloader=downloader,
             )  # fmt: skip
         )
     finally:
         logger.setLevel(level)
+
+
+def _cache_folder() -> Path:
+    """Return the user's cache, or a temporary folder where the cache cannot be written."""
+    folder = Path(pooch.os_cache("course_lib"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK) or (folder / _CACHED_NAME).exists():
+            return folder
+    except OSError:
+        pass  # a file in its place, or a read-only home
+    return Path(tempfile.mkdtemp(prefix="course_lib-"))
 
 
 def _sha256(data: bytes) -> str:

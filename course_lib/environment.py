@@ -9,7 +9,12 @@ from course_lib.corpus import load_corpus
 
 
 def default_device() -> torch.device:
-    """Return the GPU where there is one (CUDA, else Apple's), otherwise the CPU."""
+    """Return the device to train on: CUDA, else Apple's GPU, else the CPU.
+
+    The environment variable `COURSE_DEVICE` overrules the choice, for example with "cpu".
+    """
+    if chosen := os.environ.get("COURSE_DEVICE"):
+        return torch.device(chosen)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -42,7 +47,7 @@ def _device_name() -> str:
 
 
 def _memory() -> str:
-    if torch.cuda.is_available():
+    if default_device().type == "cuda":
         size = torch.cuda.get_device_properties(0).total_memory
     elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

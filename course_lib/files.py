@@ -1,6 +1,7 @@
 """Writing a file so that nobody ever sees half of it."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,16 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` when the block ends without an error.
 
     The temporary file lies in the same folder, because a rename is atomic only within one
-    file system. Until the rename, and after a kill at any moment, `path` keeps its old content.
+    file system. Until the rename, and after a kill at any moment, `path` keeps its old content;
+    a kill leaves the temporary file, `.NAME.….part`, which nobody reads. A link is followed.
 
     Raises:
-        OSError: the folder does not exist or cannot be written.
+        OSError: the folder does not exist or cannot be written, or `path` is a folder or a device.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not a regular file; choose another path.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         yield temporary
         with open(temporary, "rb+") as file:

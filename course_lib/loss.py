@@ -16,8 +16,8 @@ def next_token_loss(
 ) -> Tensor:
     """Cross-entropy in nats: `-log p(targets[b, t])` under `softmax(logits[b, t])`.
 
-    `L = -(1 / (B T)) sum_b sum_t log p(y[b, t] | x[b, <= t])`. Computed through log-sum-exp, so
-    that logits of any finite size give a finite loss.
+    `L = -(1 / (B T)) sum_b sum_t log p(y[b, t] | x[b, <= t])`. Computed through log-sum-exp and in
+    at least single precision, so that large logits, such as 1,000, give a finite loss.
 
     Args:
         logits: `(B, T, V)`, floating point.
@@ -39,6 +39,8 @@ def next_token_loss(
         )
     if reduction not in ("mean", "none"):
         raise ValueError(f'reduction is {reduction!r}; it must be "mean" or "none".')
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
     # reshape, not view: targets cut from a window as window[:, 1:] are not contiguous.
     losses = F.cross_entropy(
         logits.reshape(-1, logits.shape[-1]),  # (B * T, V)

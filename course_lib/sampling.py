@@ -34,11 +34,12 @@ def generate(
         `prompt` and what follows, `(T + n,)` or `(B, T + n)` like `prompt`, on the model's device.
 
     Raises:
+        TypeError: `prompt` is no tensor of integers.
         ValueError: an empty prompt, a negative or non-finite temperature, a negative
             `max_new_tokens`, or `top_k` below 1.
     """
     _check(prompt, max_new_tokens, temperature, top_k)
-    ids = prompt.to(next(model.parameters()).device)
+    ids = prompt.to(next(model.parameters()).device, torch.int64)
     rows = ids if ids.ndim == 2 else ids[None]  # (B, T)
     with eval_mode(model):
         for _ in range(max_new_tokens):
@@ -69,6 +70,9 @@ def _draw(logits: Tensor, temperature: float, generator: torch.Generator | None)
 
 
 def _check(prompt: Tensor, max_new_tokens: int, temperature: float, top_k: int | None) -> None:
+    if not isinstance(prompt, Tensor) or prompt.is_floating_point():
+        kind = prompt.dtype if isinstance(prompt, Tensor) else type(prompt).__name__
+        raise TypeError(f"prompt is {kind}; it must be a tensor of ids, as encode returns it.")
     if prompt.ndim not in (1, 2) or prompt.shape[-1] == 0 or prompt.shape[0] == 0:
         raise ValueError(
             f"prompt has shape {tuple(prompt.shape)}; it must be (T,) or (B, T) with at least one "

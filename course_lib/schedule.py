@@ -33,6 +33,8 @@ class _Warmup(ABC):
         for name, value in vars(self).items():
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}; it must be finite and not negative.")
+            if name.endswith("steps") and value != int(value):
+                raise ValueError(f"{name} is {value}; steps are whole numbers.")
         if self.min_lr > self.peak_lr:
             raise ValueError(
                 f"min_lr is {self.min_lr}, above peak_lr = {self.peak_lr}; "

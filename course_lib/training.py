@@ -13,7 +13,7 @@ from course_lib.checkpoint import load_checkpoint, save_checkpoint, saved_step
 from course_lib.clipping import clip_grad_norm
 from course_lib.evaluation import evaluate
 from course_lib.loss import next_token_loss
-from course_lib.schedule import WarmupCosine
+from course_lib.train_config import TrainConfig
 
 BatchFunction = Callable[..., tuple[Tensor, Tensor]]
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -21,62 +21,6 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 class NonFiniteLossError(FloatingPointError):
     """A loss, or a parameter about to be saved, is not finite; no checkpoint was written of it."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """The recipe of a run. The context length is the model's.
-
-    Args:
-        max_steps: updates to make in all, those before a resume included.
-        batch_size: B, windows a micro-batch.
-        schedule: maps an update, counted from 0, to its learning rate.
-        betas: AdamW's decay rates of the first and second moment (Loshchilov and Hutter, 2019,
-            arXiv:1711.05101).
-        weight_decay: AdamW's decoupled decay, on matrices only (embeddings included, norms not).
-        max_norm: the gradient norm to clip at; `math.inf` measures without clipping.
-        accumulation_steps: micro-batches an update; their mean loss is what is minimised.
-        eval_interval: evaluate on `val_tokens` before every so many updates; None for never.
-        seed: seeds the generator that draws the batches. Initial weights and dropout draw from
-            PyTorch's global generator: seed that with `torch.manual_seed` before you build the model.
-        checkpoint_path: where to write checkpoints; None for nowhere.
-        checkpoint_interval: write after every so many updates; None for the end only. A run with
-            a path also writes after its last update.
-
-    Raises:
-        ValueError: a setting is out of its range, or an interval was given without a path.
-    """
-
-    max_steps: int = 5000
-    batch_size: int = 64
-    schedule: Callable[[int], float] = WarmupCosine(1e-3, 1e-4, 100, 5000)
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.1
-    max_norm: float = 1.0
-    accumulation_steps: int = 1
-    eval_interval: int | None = None
-    seed: int = 1337
-    checkpoint_path: str | os.PathLike | None = None
-    checkpoint_interval: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulation_steps", "eval_interval", "checkpoint_interval"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; it must be at least 1.")
-        for name in ("max_steps", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative.")
-        if not self.max_norm > 0:
-            raise ValueError(
-                f"max_norm is {self.max_norm}; it must be above 0. "
-                "Use math.inf to measure without clipping."
-            )
-        if self.checkpoint_interval is not None and self.checkpoint_path is None:
-            raise ValueError(
-                f"checkpoint_interval is {self.checkpoint_interval} but checkpoint_path is None; "
-                "say where the checkpoints should go."
-            )
 
 
 @dataclass(frozen=True)
@@ -115,33 +59,36 @@ def train(
 
     The result is a generator: the call checks its arguments and loads `resume_from`; the rest waits
     until you ask for a record. You may stop at any record and keep the model as it is then. On the
-    CPU a run that was stopped or killed, and resumed, equals the uninterrupted one to the bit.
+    CPU a run that was stopped or killed, and resumed, equals the uninterrupted one to the bit. With
+    dropout this holds while nobody else draws from PyTorch's global generator during the run.
 
     Args:
         model: a `GPT`, or any module with `config.context_length` that maps `(B, T)` ids to
             `(B, T, V)` logits. It trains on the device that it lies on.
         train_tokens: the training half, ids `(N,)`.
         config: the recipe.
-        val_tokens: the validation half; needed if `config.eval_interval` is set.
-        resume_from: a checkpoint to go on from; the settings are those of `config`.
+        val_tokens: the validation half; given if and only if `config.eval_interval` is set.
+        resume_from: a checkpoint to go on from. The settings are those of `config`, the state of
+            the batch generator is the file's: `config.seed` has no effect.
         batch_fn: called as `batch_fn(tokens, batch_size, context_length, generator=, device=)`.
         loss_fn: called as `loss_fn(logits, targets)`; returns a scalar.
 
     Yields: a `StepRecord` an update.
 
     Raises:
-        TypeError, ValueError: unusable tokens, no `val_tokens` although the config evaluates, or
-            a checkpoint from beyond `max_steps`; raised at the call, before anything runs.
+        TypeError, ValueError: unusable tokens, `eval_interval` without `val_tokens` or the
+            other way round, or a checkpoint from beyond `max_steps`; raised at the call, before anything runs.
         CheckpointError, FileNotFoundError: `resume_from` cannot be used; raised at the call.
         NonFiniteLossError, NonFiniteGradientError: the loss, a parameter to be saved or the
             gradient's norm is. The message names the step or the first bad parameter.
     """
     check_tokens(train_tokens, model.config.context_length)
-    if config.eval_interval is not None:
-        if val_tokens is None:
-            raise ValueError(
-                f"eval_interval is {config.eval_interval} but val_tokens is None: set both or neither."
-            )
+    if (config.eval_interval is None) != (val_tokens is None):
+        raise ValueError(
+            f"eval_interval is {config.eval_interval} and val_tokens is "
+            f"{'None' if val_tokens is None else 'given'}; set both, or neither."
+        )
+    if val_tokens is not None:
         check_tokens(val_tokens, context_length=1)
     optimizer = make_optimizer(model, config)
     generator = torch.Generator().manual_seed(config.seed)
@@ -156,7 +103,7 @@ def train(
         load_checkpoint(resume_from, model=model, optimizer=optimizer, generator=generator)
         # The moments are the checkpoint's, the settings are the config's.
         for group, own in zip(optimizer.param_groups, make_optimizer(model, config).param_groups):
-            group.update(betas=own["betas"], weight_decay=own["weight_decay"])
+            group.update({name: value for name, value in own.items() if name != "params"})
     return _updates(
         model, train_tokens, val_tokens, config, optimizer, generator, first_step, batch_fn, loss_fn
     )

@@ -152,14 +152,23 @@ def test_a_file_cut_short_anywhere(saved):
 
 
 def test_a_damaged_file(saved):
-    """A zip's checksums are read by nobody but Python's zipfile: flip bytes where the structure is."""
-    _, path = saved
+    """Flipped bytes in the structure, and a single flipped bit in a weight."""
+    run, path = saved
     whole = path.read_bytes()
     for start in (0, whole.index(b"data.pkl"), len(whole) - 60):
         damaged = bytearray(whole)
         damaged[start : start + 40] = bytes(255 - byte for byte in damaged[start : start + 40])
         path.write_bytes(damaged)
         assert_refused(path)
+    damaged = bytearray(whole)
+    damaged[whole.index(run.model.head.weight.detach().numpy().tobytes())] ^= 1
+    path.write_bytes(damaged)
+    assert_refused(path)
+
+
+def test_dropout_may_differ(tmp_path):
+    save_checkpoint(tmp_path / "run.pt", step=1, **Run(dropout=0.5).parts)
+    assert load_checkpoint(tmp_path / "run.pt", **Run().parts) == 1
 
 
 def foreign_files() -> dict[str, bytes]:
@@ -231,6 +240,9 @@ DAMAGED_FIELDS = [
     ("optimizer", "state", 0, {"exp_avg": torch.ones(7, 8)}),
     ("generator", torch.zeros(3, dtype=torch.uint8)), ("generator", torch.ones(5056)), ("generator", None),
     ("torch_rng", torch.zeros(3, dtype=torch.uint8)), ("torch_rng", torch.ones(5056)), ("cuda_rng", None),
+    ("cuda_rng", [1, "x"]), ("config", None), ("model", "head.weight", torch.ones(7, 8).to_sparse()),
+    ("optimizer", "state", 0, "exp_avg", torch.ones(())), ("optimizer", "state", 0, "exp_avg", None),
+    ("optimizer", "state", 0, "exp_avg", torch.ones(7, 8).to_sparse()),
 ]  # fmt: skip
 
 
@@ -241,7 +253,10 @@ def test_a_damaged_field_is_refused_before_anything_is_changed(saved, where):
     assert_refused(path)
 
 
-@pytest.mark.parametrize("changes", [{"d_model": 16}, {"n_layer": 2}, {"vocab_size": 8}, {"context_length": 5}])
+OTHER_SIZES = [{"d_model": 16}, {"n_layer": 2}, {"vocab_size": 8}, {"context_length": 5}, {"n_head": 4}]
+
+
+@pytest.mark.parametrize("changes", OTHER_SIZES)
 def test_a_checkpoint_of_another_model(tmp_path, changes):
     save_checkpoint(tmp_path / "run.pt", step=1, **Run(updates=0, **changes).parts)
     assert_refused(tmp_path / "run.pt", "another model")

@@ -162,9 +162,20 @@ def test_nobody_listens(server, monkeypatch, tmp_path):
 
 
 def test_no_place_to_keep_it(server, monkeypatch, tmp_path):
+    """A cache that cannot be written is no reason for the stand-in."""
     (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setattr(module.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    assert not load_corpus().is_stand_in
+
+
+def test_a_server_that_failed_is_not_asked_again_by_this_process(server, monkeypatch):
+    monkeypatch.setattr(module, "URL", "http://127.0.0.1:1/again.txt")
+    asked = []
+    retrieve = module.pooch.retrieve
+    monkeypatch.setattr(module.pooch, "retrieve", lambda *a, **k: asked.append(a) or retrieve(*a, **k))
     with pytest.warns(StandInWarning):
-        assert load_corpus().is_stand_in
+        assert load_corpus().is_stand_in and load_corpus().is_stand_in
+    assert len(asked) == 1
 
 
 CHILD = """

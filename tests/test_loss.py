@@ -101,3 +101,12 @@ def test_no_other_reduction(reduction):
     logits, targets = random_case()
     with pytest.raises(ValueError, match="reduction"):
         next_token_loss(logits, targets, reduction=reduction)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_summed_in_single(dtype):
+    """The sum over 4,096 losses of 2,000 nats overflows float16."""
+    logits = torch.full((64, 64, 65), -1000.0, dtype=dtype)
+    logits[..., 1] = 1000.0
+    loss = next_token_loss(logits, torch.zeros(64, 64, dtype=torch.int64))
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(2000, rel=0.01)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib import GPT, CharTokenizer, GPTConfig, get_batch, next_token_loss
@@ -153,6 +154,26 @@ def test_dropout_acts_in_train_mode_alone():
         assert torch.equal(model(ids), model(ids))
         without = make(dropout=0.0)
         assert torch.equal(model(ids), without(ids))
+
+
+@pytest.mark.parametrize("name", ["attention", "mlp"])
+def test_each_sublayer_drops_out_a_stated_share_of_what_it_adds(name):
+    model = make(dropout=0.25)
+    x = torch.randn(50, 8, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        added = getattr(model.blocks[0], name)(x)
+    dropped = (added == 0).double().mean().item()
+    assert abs(dropped - 0.25) < 5 * math.sqrt(0.25 * 0.75 / added.numel())
+
+
+def test_attention_drops_out_its_weights_too(monkeypatch):
+    seen = []
+    attend = F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: seen.append(k["dropout_p"]) or attend(*a, **k))
+    model = make(dropout=0.25)
+    model(random_ids(2, 8, 11))
+    model.eval()(random_ids(2, 8, 11))
+    assert seen == [0.25, 0.25, 0.0, 0.0]
 
 
 def test_dropout_keeps_the_stated_share_of_the_embedding():

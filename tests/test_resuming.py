@@ -85,10 +85,16 @@ def test_killed_at_random_moments_and_resumed_equals_the_uninterrupted_run(unint
 
 
 def test_a_resumed_run_follows_its_own_config(uninterrupted, tmp_path):
-    """The moments come from the file; betas and weight decay do not."""
+    """The moments come from the file; the settings of the optimizer do not."""
     whole, _ = uninterrupted
     path = tmp_path / "run.pt"
     list(train(make(), TOKENS, recipe(17, checkpoint_path=path)))
+    state = torch.load(path, weights_only=True)
+    state["optimizer"]["param_groups"][0]["maximize"] = True  # a stranger's file: uphill
+    torch.save(state, tmp_path / "uphill.pt")
+    model = make()
+    list(train(model, TOKENS, recipe(), resume_from=tmp_path / "uphill.pt"))
+    assert same(model, whole)
     for changed in ({"weight_decay": 0.5}, {"betas": (0.5, 0.99)}):
         model = make()
         list(train(model, TOKENS, recipe(**changed), resume_from=path))
@@ -141,6 +147,7 @@ def test_unusable_arguments_are_refused_at_the_call(tmp_path):
     untouched_after(ValueError, "at least 7", tokens=TOKENS[:6])
     evaluates = recipe(eval_interval=2)
     untouched_after(ValueError, "val_tokens is None", config=evaluates)
+    untouched_after(ValueError, "eval_interval is None", val_tokens=TOKENS)
     untouched_after(TypeError, "CharTokenizer", config=evaluates, val_tokens="text")
     untouched_after(ValueError, "1 ids", config=evaluates, val_tokens=TOKENS[:1])
     untouched_after(FileNotFoundError, "absent.pt", resume_from=tmp_path / "absent.pt")
@@ -162,8 +169,11 @@ def test_a_checkpoint_from_past_the_end_is_refused_at_the_call(tmp_path):
         ({"max_norm": 0.0}, "max_norm"), ({"max_norm": float("nan")}, "max_norm"),
         ({"eval_interval": 0}, "eval_interval"), ({"checkpoint_interval": 5}, "checkpoint_path is None"),
         ({"checkpoint_path": "x", "checkpoint_interval": 0}, "checkpoint_interval"),
+        ({"betas": (1.5, 0.9)}, "betas"), ({"betas": (0.9,)}, "betas"),
+        ({"weight_decay": float("inf")}, "weight_decay"), ({"batch_size": 2.5}, "batch_size"),
+        ({"eval_interval": 1.5}, "eval_interval"), ({"schedule": 1e-3}, "schedule"), ({"max_steps": None}, "max_steps"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         TrainConfig(**change)

@@ -172,3 +172,15 @@ def test_no_graph_grows_and_the_prompt_stays():
 def test_requests_that_cannot_be(prompt, n, options, message):
     with pytest.raises(ValueError, match=message):
         generate(make(), prompt, n, **options)
+
+
+@pytest.mark.parametrize("prompt", [[1, 2], torch.tensor([0.5])])
+def test_a_prompt_that_holds_no_ids(prompt):
+    with pytest.raises(TypeError, match="tensor of ids"):
+        generate(GPT(GPTConfig(5, 4, 1, 1, 8)), prompt, 3)
+
+
+def test_ids_of_any_integer_type():
+    model = GPT(GPTConfig(5, 4, 1, 1, 8))
+    ids = torch.tensor([1, 2], dtype=torch.uint8)
+    assert torch.equal(generate(model, ids, 3, temperature=0), generate(model, ids.long(), 3, temperature=0))

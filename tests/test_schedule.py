@@ -162,3 +162,9 @@ def test_settings_cannot_change_and_compare_by_value(kind):
     with pytest.raises(dataclasses.FrozenInstanceError):
         schedule.peak_lr = 1.0
     assert schedule == kind(1e-3, 1e-4, 1, 2) and hash(schedule) == hash(kind(1e-3, 1e-4, 1, 2))
+
+
+@pytest.mark.parametrize("steps", [(2.5, 10), (2, 10.5)])
+def test_steps_are_whole_numbers(steps):
+    with pytest.raises(ValueError, match="whole numbers"):
+        WarmupCosine(1e-3, 1e-4, *steps)
