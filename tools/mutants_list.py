@@ -102,8 +102,13 @@ MUTANTS = [
       "checkpoint"),
     M("any pickle is run", "checkpoint.py", 'map_location="cpu", weights_only=True', 'map_location="cpu", weights_only=False',
       "checkpoint"),
-    M("checkpoint written in place", "files.py", 'temporary = path.with_name(f".{path.name}.{os.getpid()}.part")',
+    M("checkpoint written in place", "files.py", 'temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")',
       "temporary = path", "checkpoint files"),
+    M("heads not compared", "checkpoint.py", "model.state_dict() | _sizes(model), state", "model.state_dict() | state[\"config\"], state",
+      "checkpoint"),
+    M("checksums not compared", "checkpoint.py", "if archive.testzip() is not None:", "if False:", "checkpoint"),
+    M("the file's optimizer settings hold", "training.py",
+      'group.update({name: value for name, value in own.items() if name != "params"})', "pass", "resuming"),
     M("moments not checked", "checkpoint.py", "fits = here == there and _moments_fit", "fits = here == there or _moments_fit",
       "checkpoint"),
     # Training
@@ -126,4 +131,11 @@ MUTANTS = [
       "model=model, optimizer=optimizer, step=step,", "resuming"),
     M("resumed run starts at 0", "training.py", "for step in range(first_step, config.max_steps)",
       "for step in range(0, config.max_steps)", "resuming"),
+    # Precision and dropout
+    M("half precision summed in half", "loss.py", "        logits = logits.float()\n", "        pass\n", "loss"),
+    M("attention weights without dropout", "model.py", "dropout = self.dropout if self.training else 0.0", "dropout = 0.0",
+      "model"),
+    M("MLP without dropout", "model.py", "x = self.projection(F.gelu(self.expansion(x)))  # (B, T, C)\n        return F.dropout(x, self.dropout, self.training)",
+      "return self.projection(F.gelu(self.expansion(x)))", "model"),
+    M("bigram without its added one", "landmarks.py", "pairs.view(V, V).double() + 1", "pairs.view(V, V).double()", "landmarks"),
 ]  # fmt: skip
