@@ -142,6 +142,7 @@ export default {
       extend(root) {
         const [before, mark, after] = ["span", "b", "span"].map((tag) => element(tag));
         mark.textContent = "┃";
+        mark.setAttribute("aria-hidden", "true");
         const text = element("p", { class: "picture-text" }, before, mark, after);
         const label = element("p", { class: "picture-note" });
         root.append(label, text);

@@ -30,7 +30,7 @@ OPEN_AND_STILL = """() => {
   for (const details of document.querySelectorAll('details')) details.open = true;
   for (const animation of document.getAnimations()) animation.finish();
 }"""
-SIGN = re.compile(r'<(mo|span[^>]* aria-hidden="true")[^>]*>[^\w\s]+</(mo|span)>$')
+SIGN = re.compile(r'<(m[oi]|(span|b)[^>]* aria-hidden="true")[^>]*>[^\w\s]+</(mo|mi|span|b)>$')
 
 
 def open_page(page, address: str) -> None:
