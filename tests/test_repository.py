@@ -118,6 +118,11 @@ def test_readme_names_the_two_commands() -> None:
     assert "make book" in texts()["README.md"] and "make test" in texts()["README.md"]
 
 
+def test_readme_shows_a_picture_that_exists() -> None:
+    shown = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", texts()["README.md"])
+    assert shown and all(words and path in tracked() for words, path in shown)
+
+
 def test_readme_and_site_give_the_same_line_for_the_cpu_build() -> None:
     lines = [CPU_BUILD.findall(texts()[name]) for name in ("README.md", "book/running.md")]
     assert lines[0] == [f"`{lines[1][0]}`."] and len(lines[1]) == 1
