@@ -14,6 +14,8 @@ export function withSpike(norms) {
   return spiked;
 }
 
+const spikeOf = (norms) => norms[norms.length >> 1];
+
 export const countAbove = (norms, c) => norms.reduce((count, norm) => count + (norm > c), 0);
 
 // g * min(1, c / |g|); a gradient of length 0 stays.
@@ -39,7 +41,7 @@ const percent = ({ above, norms }) => `${((100 * above) / norms.length).toFixed(
 
 export function describe(state) {
   const { c, gx, gy, corrupted, norms, low, high, above, length, clipped: [x, y] } = state;
-  const spike = corrupted ? " One batch is corrupted." : "";
+  const spike = corrupted ? ` One batch is corrupted: its norm is ${spikeOf(norms).toFixed(1)}.` : "";
   return (
     `At c = ${c.toFixed(2)}, ${grouped(above)} of ${grouped(norms.length)} steps are clipped, ` +
     `${percent(state)}. The norms run from ${low.toFixed(2)} to ` +
@@ -67,8 +69,10 @@ function paintNorms(pen, frame, { norms, c, high, corrupted, above }) {
     if (from < line) pen.box(x, from, wide, line - from, { colour: "norm" });
   }
   if (corrupted) {
-    const [x, y] = [X(norms.length >> 1), Y(norms[norms.length >> 1])];
-    pen.text("corrupted batch", x + 9, y + 10, { colour: "bad", size: 12, weight: 600 });
+    const [x, y] = [X(norms.length >> 1), Y(spikeOf(norms))];
+    const words = `corrupted batch: ${spikeOf(norms).toFixed(1)}`;
+    const right = x + 9 + pen.measure(words, { size: 12, weight: 600 }) < pen.width;
+    pen.text(words, right ? x + 9 : x - 9, y + 10, { colour: "bad", size: 12, weight: 600, align: right ? "left" : "right" });
   }
   pen.path([[frame.x, line], [frame.x + frame.width, line]], { colour: "ink", width: 1.5 });
   const words = `c = ${c.toFixed(2)}`;

@@ -8,6 +8,7 @@ import traitlets
 from ipywidgets import Checkbox, FloatSlider
 
 from course_lib.widgets.base import Picture, control, link, module, show, style
+from course_lib.widgets.numbers import fixed
 
 SPIKE = 20.0
 """A corrupted batch's norm in the picture, as a multiple of the run's median."""
@@ -31,8 +32,13 @@ class ClippingPicture(Picture):
         """The norms, with the middle one replaced by a spike where a batch is corrupted."""
         norms = list(self.norms)
         if self.corrupted:
-            norms[len(norms) // 2] = SPIKE * median(norms)
+            norms[len(norms) // 2] = self.spike
         return norms
+
+    @property
+    def spike(self) -> float:
+        """The norm of the corrupted batch."""
+        return SPIKE * median(self.norms)
 
     @property
     def clipped_count(self) -> int:
@@ -59,12 +65,12 @@ class ClippingPicture(Picture):
     def describe(self) -> str:
         """Return the picture in words; the module writes the same sentences."""
         norms, (x, y) = self.shown_norms, self.clipped_gradient
-        spike = " One batch is corrupted." if self.corrupted else ""
+        spike = f" One batch is corrupted: its norm is {fixed(self.spike, 1)}." if self.corrupted else ""
         return (
-            f"At c = {self.c:.2f}, {self.clipped_count:,} of {len(norms):,} steps are clipped, "
-            f"{100 * self.fraction_clipped:.1f} %. The norms run from {min(norms):.2f} to "
-            f"{max(norms):.2f}.{spike} The gradient ({self.gx:.1f}, {self.gy:.1f}) of length "
-            f"{math.hypot(self.gx, self.gy):.2f} becomes ({x:.2f}, {y:.2f})."
+            f"At c = {fixed(self.c, 2)}, {self.clipped_count:,} of {len(norms):,} steps are clipped, "
+            f"{fixed(100 * self.clipped_count / len(norms), 1)} %. The norms run from {fixed(min(norms), 2)} to "
+            f"{fixed(max(norms), 2)}.{spike} The gradient ({fixed(self.gx, 1)}, {fixed(self.gy, 1)}) of length "
+            f"{fixed(math.hypot(self.gx, self.gy), 2)} becomes ({fixed(x, 2)}, {fixed(y, 2)})."
         )
 
 

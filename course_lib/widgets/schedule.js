@@ -35,9 +35,9 @@ export function read(get) {
 }
 
 export function describe({ settings: { shape, peak, floor, W, D }, step, lr }) {
+  const start = W ? `from 0 to ${scientific(peak)} at step ${grouped(W)}` : `starts at ${scientific(peak)}`;
   return (
-    `Learning rate with a ${shape} decay: from 0 to ${scientific(peak)} at step ` +
-    `${grouped(W)}, then down to ${scientific(floor)} at step ${grouped(D)} and flat ` +
+    `Learning rate with a ${shape} decay: ${start}, then down to ${scientific(floor)} at step ${grouped(D)} and flat ` +
     `after that. At step ${grouped(step)} it is ${scientific(lr, 3)}.`
   );
 }

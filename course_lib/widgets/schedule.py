@@ -56,9 +56,10 @@ class SchedulePicture(Picture):
     def describe(self) -> str:
         """Return the picture in words; the module writes the same sentence."""
         drawn = self.schedule
+        peak = f"{drawn.peak_lr:.2e}"
+        start = f"from 0 to {peak} at step {drawn.warmup_steps:,}" if drawn.warmup_steps else f"starts at {peak}"
         return (
-            f"Learning rate with a {self.shape} decay: from 0 to {drawn.peak_lr:.2e} at step "
-            f"{drawn.warmup_steps:,}, then down to {drawn.min_lr:.2e} at step {self.D:,} and flat "
+            f"Learning rate with a {self.shape} decay: {start}, then down to {drawn.min_lr:.2e} at step {self.D:,} and flat "
             f"after that. At step {self.step:,} it is {self.lr:.3e}."
         )
 
