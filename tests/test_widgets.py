@@ -182,6 +182,26 @@ def test_schedule_holds_impossible_settings_as_it_says():
     assert view.schedule == WarmupCosine(1e-3, 1e-3, 100, 100)
 
 
+def test_schedule_without_warmup_starts_at_its_peak():
+    view = explore_schedule()
+    assert "from 0 to 1.00e-03 at step 100" in view.describe()
+    view.W = 0
+    assert "starts at 1.00e-03, then down" in view.describe() and "from 0" not in view.describe()
+
+
+def test_run_says_when_it_was_evaluated_and_what_is_clipped():
+    records = [StepRecord(s, 4.0 - s / 10, 1e-3, 1.0, False, 3.0 if s == 2 else None) for s in range(6)]
+    view = explore_run(records, max_norm=1.0)
+    assert "validation loss 3.00 of step 2, " in view.describe() and "Norms above 1.00 are clipped." in view.describe()
+    assert "clipped" not in explore_run(records, max_norm=math.inf).describe()
+
+
+def test_the_sample_box_has_room_for_the_longest_sample():
+    low = explore_run(RECORDS, samples={0: "\n\nab"}).height_hint
+    high = explore_run(RECORDS, samples={0: "ab", 1: "a\n" * 8}).height_hint
+    assert low < high <= explore_run(RECORDS, samples={0: "a" * 4000}).height_hint < low + 200
+
+
 def test_run_reads_the_record_at_or_before_the_step():
     view = explore_run(RECORDS)
     view.step = 25

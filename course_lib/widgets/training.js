@@ -11,6 +11,12 @@ export function indexAt(steps, step) {
   return Math.max(0, low - 1);
 }
 
+// A sample without the line breaks that it starts with, and how many lines the longest takes on a phone.
+const LINE = 36;
+export const shown = (text) => text.replace(/^\n+/, "");
+export const linesOf = (text) => shown(text).split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / LINE)), 0);
+const sampleLines = (samples) => Math.min(12, Math.max(5, ...samples.map(([, text]) => linesOf(text))));
+
 const latest = (pairs, step) => pairs.filter(([at]) => at <= step).at(-1);
 
 export function read(get) {
@@ -18,18 +24,18 @@ export function read(get) {
   const i = indexAt(steps, get("step"));
   const [loss, lr, norm, val] = ["loss", "lr", "norm", "val"].map(get);
   return {
-    steps, loss, lr, norm, val, i, step: steps[i], log: get("log_steps"), landmarks: get("landmarks"),
+    steps, loss, lr, norm, val, i, step: steps[i], log: get("log_steps"), landmarks: get("landmarks"), maxNorm: get("max_norm"),
     evaluated: latest(val, get("step")), sample: latest(get("samples"), get("step")),
   };
 }
 
-export function describe({ steps, loss, lr, norm, i, step, evaluated, landmarks }) {
-  const val = evaluated ? `, validation loss ${evaluated[1].toFixed(2)}` : "";
+export function describe({ steps, loss, lr, norm, i, step, evaluated, landmarks, maxNorm }) {
+  const val = evaluated ? `, validation loss ${evaluated[1].toFixed(2)} of step ${grouped(evaluated[0])}` : "";
   const lines = landmarks.map(([label, at]) => `${label} ${at.toFixed(2)}`).join(", ");
   return (
     `A run of ${grouped(steps.length)} steps. At step ${grouped(step)}: training loss ` +
     `${loss[i].toFixed(2)}${val}, learning rate ${scientific(lr[i])}, gradient norm ` +
-    `${norm[i].toFixed(2)}.` + (lines ? ` Lines to compare with: ${lines}.` : "")
+    `${norm[i].toFixed(2)}.` + (maxNorm === null ? "" : ` Norms above ${maxNorm.toFixed(2)} are clipped.`) + (lines ? ` Lines to compare with: ${lines}.` : "")
   );
 }
 
@@ -63,9 +69,11 @@ const GAP = 46;
 
 function paint(pen, state) {
   const narrow = pen.width < 560;
-  const { loss, lr, norm, val, i, step, evaluated, landmarks } = state;
+  const { loss, lr, norm, val, i, step, evaluated, landmarks, maxNorm } = state;
   const left = 44;
-  const width = pen.width - left - (narrow ? 6 : 76);
+  const words = ([label, at]) => `${label} ${at.toFixed(2)}`;
+  const longest = Math.max(0, ...landmarks.map((landmark) => pen.measure(words(landmark), { size: 11 })));
+  const width = pen.width - left - (narrow ? 6 : Math.ceil(longest) + 12);
   const frame = (y, height) => ({ x: left, y, width, height });
   const everyLoss = [...loss, ...val.map(([, l]) => l), ...landmarks.map(([, l]) => l)];
   let [low, high] = [Infinity, -Infinity];
@@ -82,32 +90,44 @@ function paint(pen, state) {
   let box = frame(26, LOSS - 26);
   const first = axes(pen, box, horizontalAxis(state, "", narrow), vertical("loss (nats)", "loss", low - pad, high + pad, 5));
   let lastLabel = -Infinity;
-  for (const [label, at] of [...landmarks].sort((a, b) => b[1] - a[1])) {
-    const y = first.Y(at);
+  for (const landmark of [...landmarks].sort((a, b) => b[1] - a[1])) {
+    const y = first.Y(landmark[1]);
     pen.path([[box.x, y], [box.x + width, y]], { colour: "muted", width: 1, dash: [4, 3] });
     if (y - lastLabel < 12) continue;
     lastLabel = y;
-    const words = `${label} ${at.toFixed(2)}`;
-    if (narrow) pen.text(words, box.x + width - 8, y - 4, { colour: "muted", size: 11, align: "right" });
-    else pen.text(words, box.x + width + 6, y + 4, { colour: "muted", size: 11 });
+    if (narrow) pen.text(words(landmark), box.x + width - 8, y - 4, { colour: "muted", size: 11, align: "right" });
+    else pen.text(words(landmark), box.x + width + 6, y + 4, { colour: "muted", size: 11 });
   }
   paintCurve(pen, state, loss, first.X, first.Y, box, "train");
-  pen.path(val.map(([at, l]) => [onStep(first.X, at), first.Y(l)]), { colour: "val", width: 2, dash: [6, 3] });
-  const key = (words, colour, x, dash) => {
-    pen.path([[x, 12], [x + 18, 12]], { colour, width: 2, dash });
-    pen.text(words, x + 24, 16, { colour, size: 12, weight: 600 });
+  // Measured at the markers only, so the line between them is faint.
+  const measured = val.map(([at, l]) => [onStep(first.X, at), first.Y(l)]);
+  pen.path(measured, { colour: "val", width: 1, dash: [6, 3], alpha: 0.6 });
+  for (const [x, y] of measured) pen.dot(x, y, 3.5, "val");
+  const size = narrow ? 11 : 12;
+  const spread = (string) => pen.measure(string, { size, weight: 600 });
+  let x = left - 34 + pen.measure("loss (nats)", { size: 12, weight: 600 }) + (narrow ? 12 : 36);
+  const key = (string, colour, mark) => {
+    mark(x);
+    pen.text(string, x + 22, 16, { colour, size, weight: 600 });
+    x += 22 + spread(string) + (narrow ? 12 : 28);
   };
-  key("train, one batch", "train", left + (narrow ? 72 : 110), []);
-  if (val.length) key("validation", "val", left + (narrow ? 200 : 260), [6, 3]);
+  key("train, one batch", "train", (at) => pen.path([[at, 12], [at + 16, 12]], { colour: "train", width: 2 }));
+  if (val.length) key("validation", "val", (at) => pen.dot(at + 8, 12, 3.5, "val"));
 
   box = frame(LOSS + GAP, SMALL - 26);
   const second = axes(pen, box, horizontalAxis(state, "", narrow), vertical("learning rate", "lr", 0, scale(lr, 1e-3), 2, rate));
   paintCurve(pen, state, lr, second.X, second.Y, box, "lr", 1.8);
   box = frame(LOSS + SMALL + GAP * 1.5, SMALL - 26);
-  const third = axes(pen, box, horizontalAxis(state, "step", narrow), vertical("gradient norm", "norm", 0, scale(norm, 1), 2));
+  const third = axes(pen, box, horizontalAxis(state, "step", narrow), vertical("gradient norm", "norm", 0, scale(maxNorm === null ? norm : [...norm, maxNorm], 1), 2));
+  if (maxNorm !== null) {
+    const limit = third.Y(maxNorm);
+    pen.path([[box.x, limit], [box.x + width, limit]], { colour: "ink", width: 1, dash: [4, 3] });
+    const string = `clipped above ${maxNorm}`;
+    pen.text(string, left - 34 + pen.measure("gradient norm", { size: 12, weight: 600 }) + 24, box.y - 10, { colour: "ink", size: 11 });
+  }
   paintCurve(pen, state, norm, third.X, third.Y, box, "norm");
 
-  const x = onStep(first.X, step);
+  x = onStep(first.X, step);
   pen.path([[x, 26], [x, box.y + box.height]], { colour: "ink", width: 1 });
   pen.dot(x, first.Y(loss[i]), 4.5, "train");
   if (evaluated) pen.dot(onStep(first.X, evaluated[0]), first.Y(evaluated[1]), 4.5, "val");
@@ -118,13 +138,13 @@ function paint(pen, state) {
 export default {
   render: (view) =>
     mount(view, {
-      traits: ["step", "log_steps", "steps", "loss", "lr", "norm", "val", "landmarks", "samples"],
+      traits: ["step", "log_steps", "steps", "loss", "lr", "norm", "val", "landmarks", "samples", "max_norm"],
       read,
       describe,
       stats: ({ loss, lr, norm, i, step, evaluated }) => [
         [grouped(step), "step"],
         [loss[i].toFixed(2), "training loss", "train"],
-        [evaluated ? evaluated[1].toFixed(2) : "–", "validation loss", "val"],
+        [evaluated ? evaluated[1].toFixed(2) : "–", evaluated ? `validation loss, step ${grouped(evaluated[0])}` : "validation loss", "val"],
         [scientific(lr[i]), "learning rate", "lr"],
         [norm[i].toFixed(2), "gradient norm", "norm"],
       ],
@@ -135,10 +155,12 @@ export default {
         const label = element("p", { class: "picture-note" });
         // It scrolls, so it is a stop for the Tab key with a name of its own.
         const text = element("p", { class: "picture-text picture-sample", tabindex: "0", role: "group", "aria-label": "Text by the model" });
+        // As high as the longest sample needs, so that nothing moves from one to the next.
+        text.style.height = `${(1.7 * sampleLines(view.model.get("samples"))).toFixed(1)}em`;
         root.append(label, text);
         return ({ sample }) => {
           label.textContent = sample ? `Written by the model at step ${grouped(sample[0])}:` : "No sample yet.";
-          text.textContent = sample ? sample[1] : "";
+          text.textContent = sample ? shown(sample[1]) : "";
         };
       },
     }),

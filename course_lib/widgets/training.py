@@ -9,13 +9,17 @@ import traitlets
 from ipywidgets import Checkbox, IntSlider
 
 from course_lib.widgets.base import Picture, control, link, module, show, style
+from course_lib.widgets.numbers import fixed
+
+LINE = 36
+"""Characters of a sample that fit on a phone's line."""
 
 
 class RunPicture(Picture):
     """A run's curves with the cursor at `step`; `log_steps` stretches the first steps.
 
     `steps`, `loss`, `lr` and `norm` have one entry a record; `val` holds `[step, loss]`,
-    `landmarks` `[label, loss]`, `samples` `[step, text]`.
+    `landmarks` `[label, loss]`, `samples` `[step, text]`; `max_norm` is the limit of clipping, if drawn.
     """
 
     _esm = module("training")
@@ -31,6 +35,7 @@ class RunPicture(Picture):
     val = traitlets.List().tag(sync=True)
     landmarks = traitlets.List().tag(sync=True)
     samples = traitlets.List().tag(sync=True)
+    max_norm = traitlets.Float(None, allow_none=True).tag(sync=True)
 
     @property
     def record(self) -> dict[str, float]:
@@ -38,17 +43,18 @@ class RunPicture(Picture):
         i = max(0, bisect_right(self.steps, self.step) - 1)
         found = {"step": self.steps[i], "loss": self.loss[i], "lr": self.lr[i], "grad_norm": self.norm[i]}
         evaluated = [pair for pair in self.val if pair[0] <= self.step]
-        return found | ({"val_loss": evaluated[-1][1]} if evaluated else {})
+        return found | ({"val_loss": evaluated[-1][1], "val_step": evaluated[-1][0]} if evaluated else {})
 
     def describe(self) -> str:
         """Return the picture in words; the module writes the same sentences."""
         at = self.record
-        val = f", validation loss {at['val_loss']:.2f}" if "val_loss" in at else ""
-        lines = ", ".join(f"{label} {loss:.2f}" for label, loss in self.landmarks)
+        val = f", validation loss {fixed(at['val_loss'], 2)} of step {at['val_step']:,}" if "val_loss" in at else ""
+        clip = "" if self.max_norm is None else f" Norms above {fixed(self.max_norm, 2)} are clipped."
+        lines = ", ".join(f"{label} {fixed(loss, 2)}" for label, loss in self.landmarks)
         return (
             f"A run of {len(self.steps):,} steps. At step {at['step']:,}: training loss "
-            f"{at['loss']:.2f}{val}, learning rate {at['lr']:.2e}, gradient norm "
-            f"{at['grad_norm']:.2f}." + (f" Lines to compare with: {lines}." if lines else "")
+            f"{fixed(at['loss'], 2)}{val}, learning rate {at['lr']:.2e}, gradient norm "
+            f"{fixed(at['grad_norm'], 2)}.{clip}" + (f" Lines to compare with: {lines}." if lines else "")
         )
 
 
@@ -57,6 +63,7 @@ def explore_run(
     *,
     landmarks: Mapping[str, float] | None = None,
     samples: Mapping[int, str] | None = None,
+    max_norm: float | None = None,
 ) -> RunPicture:
     """Show a run with a slider over its steps.
 
@@ -64,7 +71,9 @@ def explore_run(
         records: what `course_lib.train` yields, or mappings with the same fields: `step`, `loss`,
             `lr`, `grad_norm` and, where evaluated, `val_loss`. Kept to four significant digits.
         landmarks: losses in nats to draw as lines, by label.
-        samples: text that the model wrote, by step; the latest one up to the cursor is shown.
+        samples: text that the model wrote, by step; the latest one up to the cursor is shown,
+            without the line breaks that it starts with.
+        max_norm: the limit of clipping, drawn as a line over the norms; None or infinity for no line.
 
     Returns:
         The picture. `view.step` and `view.record` follow the slider.
@@ -85,7 +94,8 @@ def explore_run(
         step=steps[-1], steps=steps, loss=kept["loss"], lr=kept["lr"], norm=kept["grad_norm"], val=val,
         landmarks=[[label, float(loss)] for label, loss in (landmarks or {}).items()],
         samples=[[int(step), text] for step, text in sorted((samples or {}).items())],
-        height_hint=602 + 174 * bool(samples), height_hint_narrow=705 + 174 * bool(samples),
+        max_norm=max_norm if max_norm is not None and math.isfinite(max_norm) else None,
+        height_hint=602 + _sample_height(samples), height_hint_narrow=705 + _sample_height(samples),
     )  # fmt: skip
     picture.text_alternative = picture.describe()
     show(
@@ -96,6 +106,14 @@ def explore_run(
         ),
     )
     return picture
+
+
+def _sample_height(samples: Mapping[int, str] | None) -> int:
+    """Return the pixels of the box for samples and of the line above it; the module's own rule."""
+    if not samples:
+        return 0
+    needed = [sum(max(1, -(-len(line) // LINE)) for line in text.lstrip("\n").split("\n")) for text in samples.values()]
+    return 55 + round(23.8 * min(12, max(5, *needed, 5)))
 
 
 def _short(value: float) -> float:

@@ -110,7 +110,7 @@ def clipping_words(at: Settings, state: dict, corpus: Corpus) -> Words:
         [f"At c = {fixed(c, 2)}, {count} steps are clipped, {share}.",
          f"The norms run from {fixed(min(norms), 2)} to {fixed(max(norms), 2)}.",
          f"The gradient ({fixed(at['gx'], 1)}, {fixed(at['gy'], 1)}) of length {fixed(length, 2)} becomes ({fixed(x, 2)}, {fixed(y, 2)}).",
-         *(["One batch is corrupted."] if at["corrupted"] else [])],
+         *([f"One batch is corrupted: its norm is {fixed(norms[len(norms) // 2], 1)}."] if at["corrupted"] else [])],
     )  # fmt: skip
 
 
@@ -125,10 +125,11 @@ def schedule_words(at: Settings, state: dict, corpus: Corpus) -> Words:
     )[at["shape_index"]]
     lr = schedule(step)
     plateau = at["shape_index"] == 2 and step <= W + stable
+    start = f"from 0 to {peak:.2e} at step {whole(W)}" if W else f"starts at {peak:.2e}"
     branch = "warmup" if step < W else "floor" if step > D else "plateau" if plateau else "decay"
     return Words(
         {f"η at step {whole(step)}": f"{lr:.3e}", "of the peak": f"{fixed(100 * lr / peak, 1)} %", "branch of the formula": branch},
-        [f"Learning rate with a {name} decay: from 0 to {peak:.2e} at step {whole(W)}, then down to {floor:.2e} at step {whole(D)}",
+        [f"Learning rate with a {name} decay: {start}, then down to {floor:.2e} at step {whole(D)}",
          f"At step {whole(step)} it is {lr:.3e}."],
     )  # fmt: skip
 
@@ -136,13 +137,14 @@ def schedule_words(at: Settings, state: dict, corpus: Corpus) -> Words:
 def run_words(at: Settings, state: dict, corpus: Corpus) -> Words:
     i = bisect_right(state["steps"], at["step"]) - 1
     step, loss, norm, lr = state["steps"][i], fixed(state["loss"][i], 2), fixed(state["norm"][i], 2), f"{state['lr'][i]:.2e}"
-    val = [fixed(value, 2) for when, value in state["val"] if when <= at["step"]]
+    val = [(fixed(value, 2), whole(when)) for when, value in state["val"] if when <= at["step"]]
+    label = f"validation loss, step {val[-1][1]}" if val else "validation loss"
     samples = [(when, text) for when, text in state["samples"] if when <= at["step"]]
-    below = f"Written by the model at step {whole(samples[-1][0])}:{samples[-1][1]}" if samples else "No sample yet."
+    below = f"Written by the model at step {whole(samples[-1][0])}:{samples[-1][1].lstrip(chr(10))}" if samples else "No sample yet."
     return Words(
-        {"step": whole(step), "training loss": loss, "validation loss": val[-1] if val else "–", "learning rate": lr, "gradient norm": norm},
+        {"step": whole(step), "training loss": loss, label: val[-1][0] if val else "–", "learning rate": lr, "gradient norm": norm},
         [f"A run of {whole(len(state['steps']))} steps. At step {whole(step)}: training loss {loss}",
-         *([f"validation loss {val[-1]}"] if val else []), f"learning rate {lr}, gradient norm {norm}.",
+         *([f"validation loss {val[-1][0]} of step {val[-1][1]}"] if val else []), f"learning rate {lr}, gradient norm {norm}.",
          *(f"{label} {fixed(at_loss, 2)}" for label, at_loss in state["landmarks"])],
         below if state["samples"] else "",
     )  # fmt: skip
