@@ -45,6 +45,7 @@ def test_a_stand_in_is_announced(monkeypatch):
     ("cuda", "mps", "expected"), [(False, False, "cpu"), (False, True, "mps"), (True, True, "cuda")]
 )
 def test_the_gpu_is_used_where_there_is_one(monkeypatch, cuda, mps, expected):
+    monkeypatch.delenv("COURSE_DEVICE", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert default_device() == torch.device(expected)
