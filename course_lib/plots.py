@@ -24,8 +24,8 @@ STYLE: dict[str, Any] = {
     "savefig.dpi": 160,
     "savefig.bbox": "tight",
     "savefig.pad_inches": 0.18,
-    "font.size": 10.5,
-    "axes.titlesize": 11.5,
+    "font.size": 13,
+    "axes.titlesize": 14,
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
     "axes.titlecolor": _COLOUR["ink"],
@@ -50,12 +50,7 @@ STYLE: dict[str, Any] = {
 }
 
 
-def use_style() -> None:
-    """Make every figure drawn from here on follow the course's style."""
-    plt.rcParams.update(STYLE)
-
-
-def figure(colour: str = "ink", *, width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
+def figure(colour: str = "ink", *, width: float = 6.0, height: float = 3.9) -> tuple[Figure, Axes]:
     """Return a new figure with one axes in the course's style.
 
     Lines are drawn in `colour`, a name of the palette such as "loss" or "lr"; tell several apart by
@@ -87,7 +82,7 @@ def plot_run(
     first, last = records[0].step, records[-1].step
     for label, loss in (landmarks or {}).items():
         ax.plot([first, last], [loss, loss], color=_COLOUR["muted"], linewidth=0.8, linestyle=(0, (4, 3)))
-        label_line(ax, last, loss, label, "muted", fontsize=9)
+        label_line(ax, last, loss, label, "muted", fontsize=12)
     # One batch's loss is noisy: it is drawn thin, and its mean over the last records is what the label says.
     ax.plot([r.step for r in records], [r.loss for r in records], color=_COLOUR["train"], linewidth=0.9)
     tail = records[-min(50, len(records)):]
@@ -95,11 +90,11 @@ def plot_run(
     evaluated = [r for r in records if r.val_loss is not None]
     if evaluated:
         ax.plot([r.step for r in evaluated], [r.val_loss for r in evaluated], color=_COLOUR["val"],
-                linestyle=(0, (5, 2)), marker="o", markersize=3)
+                linestyle=(0, (5, 2)), linewidth=0.8, marker="o", markersize=4.5)
         # Above the line and away from its end: there the label of the training loss stands.
         label_line(ax, evaluated[-1].step, evaluated[-1].val_loss, "validation", "val", fontweight="bold",
                    xytext=(0, 10), ha="right")
-    ax.set_xlim(first, last + 0.12 * max(1, last - first))
+    ax.set_xlim(first, last + 0.03 * max(1, last - first))
     ax.set_xlabel("step")
     ax.set_ylabel("loss (nats)")
     return ax
