@@ -24,7 +24,7 @@ export function read(get) {
   const i = indexAt(steps, get("step"));
   const [loss, lr, norm, val] = ["loss", "lr", "norm", "val"].map(get);
   return {
-    steps, loss, lr, norm, val, i, step: steps[i], log: get("log_steps"), landmarks: get("landmarks"), maxNorm: get("max_norm"),
+    steps, loss, lr, norm, val, i, step: steps[i], log: get("log_steps"), landmarks: get("landmarks"), maxNorm: get("max_norm") ?? null,
     evaluated: latest(val, get("step")), sample: latest(get("samples"), get("step")),
   };
 }
@@ -144,7 +144,7 @@ export default {
       stats: ({ loss, lr, norm, i, step, evaluated }) => [
         [grouped(step), "step"],
         [loss[i].toFixed(2), "training loss", "train"],
-        [evaluated ? evaluated[1].toFixed(2) : "–", evaluated ? `validation loss, step ${grouped(evaluated[0])}` : "validation loss", "val"],
+        [evaluated ? evaluated[1].toFixed(2) : "–", evaluated ? `validation, step ${grouped(evaluated[0])}` : "validation", "val"],
         [scientific(lr[i]), "learning rate", "lr"],
         [norm[i].toFixed(2), "gradient norm", "norm"],
       ],

@@ -138,13 +138,14 @@ def run_words(at: Settings, state: dict, corpus: Corpus) -> Words:
     i = bisect_right(state["steps"], at["step"]) - 1
     step, loss, norm, lr = state["steps"][i], fixed(state["loss"][i], 2), fixed(state["norm"][i], 2), f"{state['lr'][i]:.2e}"
     val = [(fixed(value, 2), whole(when)) for when, value in state["val"] if when <= at["step"]]
-    label = f"validation loss, step {val[-1][1]}" if val else "validation loss"
+    label = f"validation, step {val[-1][1]}" if val else "validation"
     samples = [(when, text) for when, text in state["samples"] if when <= at["step"]]
     below = f"Written by the model at step {whole(samples[-1][0])}:{samples[-1][1].lstrip(chr(10))}" if samples else "No sample yet."
     return Words(
         {"step": whole(step), "training loss": loss, label: val[-1][0] if val else "–", "learning rate": lr, "gradient norm": norm},
         [f"A run of {whole(len(state['steps']))} steps. At step {whole(step)}: training loss {loss}",
          *([f"validation loss {val[-1][0]} of step {val[-1][1]}"] if val else []), f"learning rate {lr}, gradient norm {norm}.",
+         *([f"Norms above {fixed(state['max_norm'], 2)} are clipped."] if state["max_norm"] is not None else []),
          *(f"{label} {fixed(at_loss, 2)}" for label, at_loss in state["landmarks"])],
         below if state["samples"] else "",
     )  # fmt: skip
