@@ -63,7 +63,7 @@ def figure(colour: str = "ink", *, width: float = 6.0, height: float = 3.9) -> t
 
 def label_line(ax: Axes, x: float, y: float, text: str, colour: str = "ink", **options: Any) -> None:
     """Write `text` beside the point (x, y) in a palette colour: a direct label instead of a legend."""
-    placed = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+    placed = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False, "fontsize": 12}
     ax.annotate(text, (x, y), color=_COLOUR[colour], **(placed | options))
 
 
@@ -82,7 +82,7 @@ def plot_run(
     first, last = records[0].step, records[-1].step
     for label, loss in (landmarks or {}).items():
         ax.plot([first, last], [loss, loss], color=_COLOUR["muted"], linewidth=0.8, linestyle=(0, (4, 3)))
-        label_line(ax, last, loss, label, "muted", fontsize=12)
+        label_line(ax, last, loss, label, "muted")
     # One batch's loss is noisy: it is drawn thin, and its mean over the last records is what the label says.
     ax.plot([r.step for r in records], [r.loss for r in records], color=_COLOUR["train"], linewidth=0.9)
     tail = records[-min(50, len(records)):]
