@@ -91,9 +91,9 @@ def plot_run(
     if evaluated:
         ax.plot([r.step for r in evaluated], [r.val_loss for r in evaluated], color=_COLOUR["val"],
                 linestyle=(0, (5, 2)), linewidth=0.8, marker="o", markersize=4.5)
-        # Above the line and away from its end: there the label of the training loss stands.
-        label_line(ax, evaluated[-1].step, evaluated[-1].val_loss, "validation", "val", fontweight="bold",
-                   xytext=(0, 10), ha="right")
+        # Right of the second point: above a curve that falls, and far from the label of the training loss.
+        beside = evaluated[min(1, len(evaluated) - 1)]
+        label_line(ax, beside.step, beside.val_loss, "validation", "val", fontweight="bold", xytext=(8, 8))
     ax.set_xlim(first, last + 0.03 * max(1, last - first))
     ax.set_xlabel("step")
     ax.set_ylabel("loss (nats)")
