@@ -116,7 +116,7 @@ mutants: corpus  ## plant deliberate faults, see a test fail for each
 	@$(call say,"Deliberate faults")
 	$(VENV) -m tools.mutants
 
-benchmark: corpus  ## measure, side by side
+benchmark: book  ## measure, side by side
 	@$(call say,"Benchmarks")
 	@for file in benchmarks/*.py; do echo "$$file"; $(VENV) "$$file" || exit 1; done
 
