@@ -85,7 +85,7 @@ def dead_controls(page) -> list[str]:
 
 
 def move(control) -> bool:
-    """Move one control as the keyboard does; False for a text field, which only its button answers."""
+    """Move one control as the keyboard does; False for what only a quiz's button answers."""
     kind = control.evaluate("e => e.tagName === 'SELECT' ? 'select' : e.type")
     if kind == "range":
         at_end = control.evaluate("e => Number(e.value) >= Number(e.max)")
@@ -96,7 +96,7 @@ def move(control) -> bool:
         chosen, count = control.evaluate("e => [e.selectedIndex, e.options.length]")
         control.select_option(index=(chosen + 1) % count)
     elif kind == "radio":
-        if control.is_checked():
+        if control.is_checked() or control.get_attribute("name").startswith("quiz-"):
             return False
         control.check()
     elif kind == "number":
