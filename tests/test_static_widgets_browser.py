@@ -88,6 +88,22 @@ def test_sliders_follow_the_mouse(live):
     assert output(live, "Rows") == "32"
 
 
+@pytest.mark.parametrize(("name", "trait"), [("Height", "f"), ("Peak", "rate")])
+def test_other_sliders_follow_the_mouse(live, name, trait):
+    box = slider(live, name).bounding_box()
+    live.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    largest = 0.1 if name == "Peak" else float(slider(live, name).get_attribute("max"))
+    assert values(live)[trait] == largest
+
+
+def test_both_ends_of_a_range_follow_the_mouse(live):
+    for name, share in (("Window: to", 1.0), ("Window: from", 0.0)):
+        box = slider(live, name).bounding_box()
+        live.mouse.click(box["x"] + 2 + share * (box["width"] - 4), box["y"] + box["height"] / 2)
+    ends = [float(slider(live, "Window: from").get_attribute(end)) for end in ("min", "max")]
+    assert values(live)["ends"] == ends
+
+
 def test_a_slider_that_waits_for_release_waits(live):
     label = live.locator(".sw-label[data-sw-model]").first
     box = slider(live, "On release").bounding_box()
@@ -111,12 +127,25 @@ def test_touch(browser, book):
     context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     try:
         page = opened(context.new_page(), book / "index.html")
-        box = slider(page, "Rows").bounding_box()
-        page.touchscreen.tap(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+        for name in ("Rows", "Height", "Peak", "Window: to", "Window: from"):
+            slider(page, name).scroll_into_view_if_needed()
+            box = slider(page, name).bounding_box()
+            page.touchscreen.tap(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
         page.get_by_text("Shuffle").tap()
         page.get_by_role("radio", name="last k").tap()
+        # The list that a tap opens is the phone's own: the tap gives the focus, the choice follows.
+        page.get_by_role("combobox", name="Shape").tap()
+        page.get_by_role("combobox", name="Shape").select_option(index=1)
         now = values(page)
-        assert (now["n"], now["on"], now["positions"]) == (32, False, 2)
+        ends = {name: float(slider(page, name).get_attribute("max")) for name in ("Rows", "Height", "Window: to")}
+        assert (now["n"], now["f"], now["rate"]) == (ends["Rows"], ends["Height"], 0.1)
+        assert now["ends"] == [ends["Window: to"]] * 2
+        assert (now["on"], now["positions"], now["shape"]) == (False, 2, 1)
+        button = page.get_by_role("button", name=re.compile("Run"))
+        button.tap()
+        assert button.inner_text() == "Pause: Run"
+        button.tap()
+        assert button.inner_text() == "Play: Run"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         small = page.evaluate("""() => [...document.querySelectorAll(".sw-control :is(input, select, button)")]
           .map((e) => e.getBoundingClientRect()).filter((r) => r.width < 24 || r.height < 24).length""")
