@@ -64,9 +64,11 @@ corpus: venv
 	@$(call say,"Corpus")
 	@$(VENV) -m tools.corpus
 
+# From nothing each time: Sphinx would keep a page whose notebook is unchanged, although the corpus or
+# the library is another.
 book: corpus  ## build the website, check every page, say where it is
 	@$(call say,"Website (runs every notebook: a few minutes)")
-	@rm -rf _build/html
+	@rm -rf _build/html _build/.doctrees
 	$(VENV) $(BOOK) build . -W --keep-going --quiet
 	@$(call say,"Pages")
 	@$(VENV) -m tools.check_site

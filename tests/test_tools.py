@@ -65,6 +65,12 @@ def test_make_computes_on_the_cpu_unless_told_otherwise(probe):
     assert make("-f", probe, "probe", "COURSE_DEVICE=cuda").stdout.splitlines()[1] == "cuda"
 
 
+def test_make_builds_the_site_from_nothing():
+    """Sphinx keeps the page of an unchanged notebook, and with it another corpus or library."""
+    planned = make("-n", "book").stdout
+    assert 0 < planned.index("rm -rf _build/html _build/.doctrees") < planned.index(" build . -W")
+
+
 def test_make_names_a_python_that_it_cannot_use(tmp_path):
     old = tmp_path / "python 3.10"
     old.write_text("#!/bin/sh\nexit 1\n")
