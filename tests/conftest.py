@@ -144,3 +144,19 @@ def page(browser):
 def _note_console(record: Record, message) -> None:
     if message.type == "error":
         record.errors.append(f"console: {message.text}")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory) -> Path:
+    """The folder of a built page that holds every kind of control of the static widgets."""
+    from static_widgets_book import book_of_every_control
+
+    return book_of_every_control(tmp_path_factory.mktemp("a book"))
+
+
+@pytest.fixture
+def live(page, book: Path):
+    """The page with every control, opened from file:// and ready."""
+    from static_widgets_book import opened
+
+    return opened(page, book / "index.html")

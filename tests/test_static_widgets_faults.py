@@ -3,19 +3,7 @@
 import re
 
 import pytest
-from static_widgets_book import STATE, book_of_every_control, opened, slider, values
-
-
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """The folder of a built page that holds every kind of control."""
-    return book_of_every_control(tmp_path_factory.mktemp("a book"))
-
-
-@pytest.fixture
-def live(page, book):
-    """The page with every control, opened from file:// and ready."""
-    return opened(page, book / "index.html")
+from static_widgets_book import STATE, opened, slider, values
 
 
 def test_a_broken_module_says_so_and_leaves_the_others_alive(live):
