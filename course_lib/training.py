@@ -17,6 +17,21 @@ from course_lib.train_config import TrainConfig
 
 BatchFunction = Callable[..., tuple[Tensor, Tensor]]
 LossFunction = Callable[[Tensor, Tensor], Tensor]
+OptimizerFunction = Callable[[nn.Module, TrainConfig], torch.optim.Optimizer]
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """Build AdamW with weight decay on matrices and embeddings, none on vectors (norms).
+
+    The learning rate is 0 until the loop sets it.
+    """
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas)
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -54,6 +69,7 @@ def train(
     resume_from: str | os.PathLike | None = None,
     batch_fn: BatchFunction = get_batch,
     loss_fn: LossFunction = next_token_loss,
+    optimizer_fn: OptimizerFunction = make_optimizer,
 ) -> Iterator[StepRecord]:
     """Train `model` in place and yield a record after every update.
 
@@ -72,6 +88,7 @@ def train(
             the batch generator is the file's: `config.seed` has no effect.
         batch_fn: called as `batch_fn(tokens, batch_size, context_length, generator=, device=)`.
         loss_fn: called as `loss_fn(logits, targets)`; returns a scalar.
+        optimizer_fn: called as `optimizer_fn(model, config)`; the loop sets its learning rate.
 
     Yields: a `StepRecord` an update.
 
@@ -90,7 +107,7 @@ def train(
         )
     if val_tokens is not None:
         check_tokens(val_tokens, context_length=1)
-    optimizer = make_optimizer(model, config)
+    optimizer = optimizer_fn(model, config)
     generator = torch.Generator().manual_seed(config.seed)
     first_step = 0
     if resume_from is not None:
@@ -102,7 +119,7 @@ def train(
             )
         load_checkpoint(resume_from, model=model, optimizer=optimizer, generator=generator)
         # The moments are the checkpoint's, the settings are the config's.
-        for group, own in zip(optimizer.param_groups, make_optimizer(model, config).param_groups):
+        for group, own in zip(optimizer.param_groups, optimizer_fn(model, config).param_groups):
             group.update({name: value for name, value in own.items() if name != "params"})
     return _updates(
         model, train_tokens, val_tokens, config, optimizer, generator, first_step, batch_fn, loss_fn
@@ -154,20 +171,6 @@ def _updates(
                 model=model, optimizer=optimizer, step=done, generator=generator,
             )  # fmt: skip
         yield StepRecord(step, loss, lr, grad_norm, grad_norm > config.max_norm, val_loss)
-
-
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """Build AdamW with weight decay on matrices and embeddings, none on vectors (norms).
-
-    The learning rate is 0 until the loop sets it.
-    """
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas)
 
 
 def _check_loss(loss: float, step: int, lr: float) -> None:

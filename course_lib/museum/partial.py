@@ -1,0 +1,102 @@
+"""What is on disk of a run that is still being recorded."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from course_lib.files import atomic_path
+from course_lib.training import StepRecord
+
+SIGNIFICANT_DIGITS = 6
+
+
+def _rounded(value: Any) -> Any:
+    """Round to what a run file keeps: more digits would differ between machines and help nobody."""
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isinstance(value, float) else value
+
+
+class Partial:
+    """The log of a run so far, and the checkpoint that belongs to it.
+
+    The log names the step up to which it goes, and a checkpoint carries its step in its name. The
+    log is replaced only after its checkpoint is complete, and older checkpoints go only after that:
+    whenever a recording is killed, a matching pair is left.
+    """
+
+    def __init__(self, folder: Path, provenance: dict[str, object]) -> None:
+        self.folder, self._log = folder, folder / "log.json"
+        self._state: dict[str, Any] = {
+            "stopped": None, "provenance": provenance | {"wall_seconds": 0.0},
+            "steps": {"loss": [], "lr": [], "grad_norm": [], "clipped": []},
+            "evaluations": {"step": []},
+            "moments": {"step": [], "sample": [], "update_to_weight": {}},
+        }  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._log.exists():
+            state = json.loads(self._log.read_text(encoding="utf-8"))
+            # On another device or under other versions the rest would not be the same run.
+            if state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:
+                self._state = state
+
+    @property
+    def done(self) -> int:
+        """The updates in the log."""
+        return len(self._state["steps"]["loss"])
+
+    @property
+    def last_measured(self) -> int:
+        """The last step whose losses are in the log; -1 before the first."""
+        return max(self._state["evaluations"]["step"], default=-1)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to go on from; None at the start."""
+        return self.checkpoint_at(self.done) if self.done else None
+
+    def checkpoint_at(self, step: int) -> Path:
+        """Return where the checkpoint of `step` lies."""
+        return self.folder / f"checkpoint-{step}.pt"
+
+    def add(self, record: StepRecord) -> None:
+        """Add one update; it is on disk after the next `save`."""
+        row = {"loss": record.loss, "lr": record.lr, "grad_norm": record.grad_norm, "clipped": int(record.clipped)}
+        _extend(self._state["steps"], row)
+
+    def save(self, losses: dict[str, Any], moment: dict[str, Any] | None, seconds: float) -> None:
+        """Add what was measured at this step and write the log.
+
+        Args:
+            losses: field of `evaluations` to its new value, in nats.
+            moment: `sample` and `update_to_weight`, where this step is one of the moments.
+            seconds: what training and measuring took since the last call.
+        """
+        _extend(self._state["evaluations"], {"step": self.done} | losses)
+        if moment is not None:
+            _extend(self._state["moments"]["update_to_weight"], moment["update_to_weight"])
+            _extend(self._state["moments"], {"step": self.done, "sample": moment["sample"]})
+        self._state["provenance"]["wall_seconds"] = round(self._state["provenance"]["wall_seconds"] + seconds, 1)
+        with atomic_path(self._log) as temporary:
+            temporary.write_text(json.dumps(self._state), encoding="utf-8")
+        for path in self.folder.glob("checkpoint-*.pt"):
+            if path != self.checkpoint:
+                path.unlink()
+
+    def stop(self, reason: str) -> None:
+        """Note that the run ended before its last step, on a number that is not finite."""
+        self._state["stopped"] = {"step": self.done, "reason": reason}
+
+    def content(self) -> dict[str, Any]:
+        """Return the fields of the run file that come from training."""
+        return self._state
+
+    def remove(self) -> None:
+        """Delete the folder: the run file has everything."""
+        shutil.rmtree(self.folder)
+
+
+def _extend(table: dict[str, list], row: dict[str, Any]) -> None:
+    for name, value in row.items():
+        table.setdefault(name, []).append(_rounded(value))

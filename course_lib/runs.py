@@ -1,0 +1,187 @@
+"""Recorded runs: what a run file holds, and a loader that refuses what it does not understand.
+
+A run file is gzipped JSON, one object with these fields (schema 1):
+
+- `schema`: 1.
+- `name`: the recipe's name, and the file's.
+- `recipe`: every setting of the recipe as plain data.
+- `provenance`: `parameters` (trained values), `corpus` (`name`, `sha256`), `versions`, `device`,
+  `wall_seconds` (training and measuring, on a machine that may have done other work as well).
+- `stopped`: null, or `{"step", "reason"}` of a run that ended on a number that is not finite.
+- `steps`: four lists, one entry an update, all before clipping and before the update:
+  `loss` (nats, of the batch, as the recipe's own loss function has it), `lr`, `grad_norm` (global
+  L2), `clipped` (0 or 1).
+- `evaluations`: lists, one entry a measured step, before the update of that step: `step`,
+  `train_loss` (nats; all predictions of windows spread evenly over the training half), `val_loss`
+  (nats; all predictions of the validation half), `val_loss_by_position` (T values each), and with
+  dropout also `val_loss_dropout_on`.
+- `moments`: lists, one entry a moment: `step`, `sample` (text from one prompt and seed) and
+  `update_to_weight` (by kind of layer: the L2 norm of the update that led to this step, over that
+  of the weights before it; null at step 0).
+- `sha256`: of all the other fields, so that a file edited by hand is noticed.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.files import atomic_path
+
+SCHEMA = 1
+FOLDER = Path(__file__).parent / "recorded"
+SUFFIX = ".json.gz"
+FIELDS = {"schema", "name", "recipe", "provenance", "stopped", "steps", "evaluations", "moments", "sha256"}
+STEP_FIELDS = {"loss", "lr", "grad_norm", "clipped"}
+EVALUATION_FIELDS = {"step", "train_loss", "val_loss", "val_loss_by_position"}
+MOMENT_FIELDS = {"step", "sample", "update_to_weight"}
+
+
+class RunFileError(ValueError):
+    """A run file is damaged, edited, or of a kind that this version does not understand."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recorded run, read only.
+
+    Args:
+        name: the recipe's name.
+        recipe: its settings as plain data.
+        provenance: parameters, corpus, versions, device and wall seconds.
+        stopped: None, or the step and the reason of a run that ended early.
+        loss, lr, grad_norm: `(steps,)` float64, one an update.
+        clipped: `(steps,)` bool.
+        evaluation_steps: `(E,)` int64, where the exact losses were measured.
+        train_loss, val_loss: `(E,)` float64, nats.
+        val_loss_by_position: `(E, T)` float64, nats.
+        val_loss_dropout_on: `(E,)` float64, or None for a run without dropout.
+        moment_steps: `(M,)` int64, where samples were drawn.
+        samples: M texts.
+        update_to_weight: kind of layer to `(M,)` float64, NaN at step 0.
+    """
+
+    name: str
+    recipe: Mapping[str, object]
+    provenance: Mapping[str, object]
+    stopped: Mapping[str, object] | None
+    loss: np.ndarray
+    lr: np.ndarray
+    grad_norm: np.ndarray
+    clipped: np.ndarray
+    evaluation_steps: np.ndarray
+    train_loss: np.ndarray
+    val_loss: np.ndarray
+    val_loss_by_position: np.ndarray
+    val_loss_dropout_on: np.ndarray | None
+    moment_steps: np.ndarray
+    samples: tuple[str, ...]
+    update_to_weight: Mapping[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}, {len(self.loss):,} steps, validation loss {self.val_loss[-1]:.3f})"
+
+
+def run_names(folder: Path | None = None) -> list[str]:
+    """Return the names of the recorded runs, sorted."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in (folder or FOLDER).glob(f"*{SUFFIX}"))
+
+
+@cache
+def load_run(name: str, folder: Path | None = None) -> Run:
+    """Load a recorded run by its recipe's name; no network is needed.
+
+    Raises:
+        FileNotFoundError: no such run; the message lists the ones there are.
+        RunFileError: the file is damaged, was edited, or is of another schema.
+    """
+    path = (folder or FOLDER) / f"{name}{SUFFIX}"
+    if not path.is_file():
+        there = ", ".join(run_names(folder)) or "none"
+        raise FileNotFoundError(f"There is no recorded run {name!r}. Recorded: {there}.")
+    return _to_run(read_run_file(path))
+
+
+def read_run_file(path: Path) -> dict:
+    """Read a run file as plain data and check it; raises `RunFileError`."""
+    remedy = "Restore it from the repository, or record it again: course record " + path.name.removesuffix(SUFFIX)
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise RunFileError(f"{path} cannot be read ({type(error).__name__}: {error}). {remedy}") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise RunFileError(
+            f"{path} has schema {found!r}; this version of course_lib reads {SCHEMA}. Update course_lib. {remedy}"
+        )
+    if content.get("sha256") != _digest(content):
+        raise RunFileError(f"{path} does not match its own hash: it was edited or damaged. {remedy}")
+    problem = _find_problem(content)
+    if problem or content["name"] != path.name.removesuffix(SUFFIX):
+        raise RunFileError(f"{path}: {problem or 'it holds another run, ' + repr(content['name'])}. {remedy}")
+    return content
+
+
+def write_run_file(content: dict, folder: Path) -> Path:
+    """Write a run atomically, with its hash; the same content gives the same bytes."""
+    content = content | {"sha256": _digest(content)}
+    if problem := _find_problem(content):
+        raise RunFileError(f"{content.get('name')}: {problem}; nothing was written.")
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    path = folder / f"{content['name']}{SUFFIX}"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+    return path
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _find_problem(content: Mapping) -> str | None:
+    """Return what is wrong with the fields and lengths of a run, or None."""
+    if set(content) != FIELDS:
+        return f"its fields are {sorted(content)}, not {sorted(FIELDS)}"
+    groups = {"steps": STEP_FIELDS, "evaluations": EVALUATION_FIELDS, "moments": MOMENT_FIELDS}
+    for group, fields in groups.items():
+        table = content[group]
+        if set(table) - {"val_loss_dropout_on"} != fields:
+            return f"its {group} have {sorted(table)}, not {sorted(fields)}"
+        columns = {key: value for key, value in table.items() if key != "update_to_weight"}
+        columns |= table.get("update_to_weight", {})
+        lengths = {key: len(value) for key, value in columns.items()}
+        if len(set(lengths.values())) != 1:
+            return f"its {group} have columns of different lengths: {lengths}"
+    planned = content["recipe"]["max_steps"] if content["stopped"] is None else content["stopped"]["step"]
+    if len(content["steps"]["loss"]) != planned:
+        return f"it has {len(content['steps']['loss']):,} steps, not {planned:,}"
+    return None
+
+
+def _to_run(content: dict) -> Run:
+    def array(values: list, kind: type = np.float64) -> np.ndarray:
+        result = np.array([np.nan if value is None else value for value in values], dtype=kind)
+        result.flags.writeable = False
+        return result
+
+    steps, evaluations, moments = content["steps"], content["evaluations"], content["moments"]
+    dropout_on = evaluations.get("val_loss_dropout_on")
+    return Run(
+        name=content["name"], recipe=content["recipe"], provenance=content["provenance"],
+        stopped=content["stopped"],
+        loss=array(steps["loss"]), lr=array(steps["lr"]), grad_norm=array(steps["grad_norm"]),
+        clipped=array(steps["clipped"], bool),
+        evaluation_steps=array(evaluations["step"], np.int64),
+        train_loss=array(evaluations["train_loss"]), val_loss=array(evaluations["val_loss"]),
+        val_loss_by_position=array(evaluations["val_loss_by_position"]),
+        val_loss_dropout_on=None if dropout_on is None else array(dropout_on),
+        moment_steps=array(moments["step"], np.int64), samples=tuple(moments["sample"]),
+        update_to_weight={kind: array(values) for kind, values in moments["update_to_weight"].items()},
+    )  # fmt: skip
