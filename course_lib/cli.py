@@ -2,24 +2,45 @@
 
 import argparse
 import importlib
+import os
+import sys
 from collections.abc import Sequence
 
-# Name: module, and what `course --help` says. Modules are imported when their command is called.
+# Name: module, and what `course --help` says. NAME's module has `add_NAME_arguments(parser)` and
+# `run_NAME(arguments)`; it is imported only when its command is called.
 COMMANDS = {
-    "record": ("course_lib.museum.commands", "train a recipe of the run museum and write its run file"),
+    "record": ("course_lib.museum.commands", "train recipes of the run museum and write their run files"),
     "runs": ("course_lib.museum.commands", "list the recorded runs with their main figures"),
 }
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; wrong use and foreseeable errors end with a message and a non-zero status."""
+    """Run one command.
+
+    Foreseeable errors, such as a damaged file or a full disk, end with one message on stderr and
+    status 1, wrong use with 2, Ctrl-C with 130. Any other error is a fault of ours and keeps its traceback.
+
+    Args:
+        arguments: the words after `course`; default: the process's own.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="course", description="Around the Transformer: recorded runs and exercises.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (_, summary) in COMMANDS.items():
-        commands.add_parser(name, help=summary, add_help=False)
-    chosen, rest = parser.parse_known_args(arguments)
-    module_name, summary = COMMANDS[chosen.command]
-    module = importlib.import_module(module_name)
-    own = argparse.ArgumentParser(prog=f"course {chosen.command}", description=summary)
-    getattr(module, f"add_{chosen.command}_arguments")(own)
-    getattr(module, f"run_{chosen.command}")(own.parse_args(rest))
+    for name, (module_name, summary) in COMMANDS.items():
+        own = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        if arguments[:1] == [name]:
+            module = importlib.import_module(module_name)
+            getattr(module, f"add_{name}_arguments")(own)
+            own.set_defaults(run=getattr(module, f"run_{name}"))
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.run(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:
+        sys.exit(f"course {chosen.command}: {error}")
+    except KeyboardInterrupt:
+        print(f"\ncourse {chosen.command}: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)

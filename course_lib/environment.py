@@ -29,7 +29,7 @@ def describe_environment() -> str:
     corpus = load_corpus()
     lines = [
         f"course_lib {version('course-lib')}",
-        f"device: {_device_name()}",
+        f"device: {device_name(default_device())}",
         f"memory: {_memory()}",
         f"corpus: {corpus.name}, {len(corpus.text):,} characters",
     ]
@@ -39,11 +39,12 @@ def describe_environment() -> str:
     return "\n".join(lines)
 
 
-def _device_name() -> str:
-    device = default_device()
+def device_name(device: torch.device) -> str:
+    """Return the name of a device, such as "CPU, 2 threads" or "NVIDIA H100"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return "Apple GPU" if device.type == "mps" else f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return "Apple GPU" if device.type == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _memory() -> str:

@@ -1,4 +1,4 @@
-"""A progress bar for a training run that leaves nothing behind."""
+"""How far a training run is: a bar that leaves nothing behind, or a line now and then in a log."""
 
 import sys
 import time
@@ -7,6 +7,7 @@ from html import escape
 from typing import Protocol, TypeVar
 
 SECONDS_BETWEEN_DRAWINGS = 0.2
+SECONDS_BETWEEN_LINES = 60.0  # in a log, which keeps them all
 
 
 class Record(Protocol):
@@ -26,8 +27,9 @@ def track(records: Iterable[R], total: int) -> Iterator[R]:
     """Yield `records` unchanged and show how far they are, with the last loss in nats.
 
     In a notebook the bar is one HTML output, updated in place and emptied at the end: stored
-    outputs hold no trace of it, and a page without a kernel has nothing to render. Elsewhere it
-    is tqdm's, on stderr, cleared at the end as well.
+    outputs hold no trace of it, and a page without a kernel has nothing to render. On a terminal it
+    is tqdm's, on stderr, cleared at the end as well. Where stderr goes to a file or a pipe, a line
+    a minute tells the step, the loss and the minutes that are left.
 
     Args:
         records: what `course_lib.train` yields, or anything with `step` and `loss`.
@@ -38,7 +40,9 @@ def track(records: Iterable[R], total: int) -> Iterator[R]:
     """
     if total < 1:
         raise ValueError(f"total is {total}; it must be at least 1.")
-    return _in_notebook(records, total) if _has_kernel() else _on_terminal(records, total)
+    if _has_kernel():
+        return _in_notebook(records, total)
+    return _on_terminal(records, total) if sys.stderr.isatty() else _in_log(records, total)
 
 
 def _has_kernel() -> bool:
@@ -70,11 +74,15 @@ def _in_notebook(records: Iterable[R], total: int) -> Iterator[R]:
 
 def _bar(record: Record, total: int) -> str:
     done = record.step + 1
-    words = escape(f"step {done:,} of {total:,}, loss {record.loss:.2f}")
+    words = escape(_words(record, total))
     return (
         f'<progress value="{done}" max="{total}" aria-label="{words}" style="width: 16em">'
         f"</progress> {words}"
     )
+
+
+def _words(record: Record, total: int) -> str:
+    return f"step {record.step + 1:,} of {total:,}, loss {record.loss:.2f}"
 
 
 def _on_terminal(records: Iterable[R], total: int) -> Iterator[R]:
@@ -82,6 +90,21 @@ def _on_terminal(records: Iterable[R], total: int) -> Iterator[R]:
 
     with tqdm(total=total, leave=False, unit="step") as bar:
         for record in records:
+            if not bar.n:  # the steps before a resume took none of this time
+                bar.initial = bar.n = record.step
             bar.update(record.step + 1 - bar.n)
             bar.set_postfix_str(f"loss {record.loss:.2f}", refresh=False)
             yield record
+
+
+def _in_log(records: Iterable[R], total: int) -> Iterator[R]:
+    started = said = time.monotonic()
+    first = None
+    for record in records:
+        first = record.step if first is None else first
+        now = time.monotonic()
+        if now - said >= SECONDS_BETWEEN_LINES:
+            said = now
+            minutes = (now - started) / (record.step + 1 - first) * (total - record.step - 1) / 60
+            print(f"{_words(record, total)}, {minutes:.0f} min left", file=sys.stderr, flush=True)
+        yield record

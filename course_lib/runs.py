@@ -41,10 +41,32 @@ FIELDS = {"schema", "name", "recipe", "provenance", "stopped", "steps", "evaluat
 STEP_FIELDS = {"loss", "lr", "grad_norm", "clipped"}
 EVALUATION_FIELDS = {"step", "train_loss", "val_loss", "val_loss_by_position"}
 MOMENT_FIELDS = {"step", "sample", "update_to_weight"}
+OPTIONAL_FIELDS = {"val_loss_dropout_on"}
 
 
 class RunFileError(ValueError):
-    """A run file is damaged, edited, or of a kind that this version does not understand."""
+    """A recorded file is damaged, edited, or of a kind that this version does not understand."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The exact losses of a run at one step, before the update of that step.
+
+    Args:
+        step: the step.
+        train, val: nats.
+        val_by_position: `(T,)` float64, nats.
+    """
+
+    step: int
+    train: float
+    val: float
+    val_by_position: np.ndarray
+
+    @property
+    def gap(self) -> float:
+        """Validation loss less training loss, in nats."""
+        return self.val - self.train
 
 
 @dataclass(frozen=True)
@@ -84,6 +106,18 @@ class Run:
     samples: tuple[str, ...]
     update_to_weight: Mapping[str, np.ndarray]
 
+    def at(self, step: int) -> Losses:
+        """Return the losses measured at `step`; -1 is the last measured one.
+
+        Raises:
+            ValueError: nothing was measured there; the message names the nearest step.
+        """
+        steps = self.evaluation_steps
+        i = len(steps) - 1 if step == -1 else int(np.abs(steps - step).argmin())
+        if step not in (-1, steps[i]):
+            raise ValueError(f"{self.name} was not measured at step {step:,}; the nearest is {steps[i]:,}.")
+        return Losses(int(steps[i]), float(self.train_loss[i]), float(self.val_loss[i]), self.val_loss_by_position[i])
+
     def __repr__(self) -> str:
         return f"Run({self.name!r}, {len(self.loss):,} steps, validation loss {self.val_loss[-1]:.3f})"
 
@@ -93,9 +127,10 @@ def run_names(folder: Path | None = None) -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in (folder or FOLDER).glob(f"*{SUFFIX}"))
 
 
-@cache
 def load_run(name: str, folder: Path | None = None) -> Run:
     """Load a recorded run by its recipe's name; no network is needed.
+
+    A run is read once, and again only when its file was replaced.
 
     Raises:
         FileNotFoundError: no such run; the message lists the ones there are.
@@ -105,32 +140,43 @@ def load_run(name: str, folder: Path | None = None) -> Run:
     if not path.is_file():
         there = ", ".join(run_names(folder)) or "none"
         raise FileNotFoundError(f"There is no recorded run {name!r}. Recorded: {there}.")
+    found = path.stat()
+    return _load(path, found.st_mtime_ns, found.st_ino)
+
+
+@cache
+def _load(path: Path, changed_ns: int, inode: int) -> Run:
     return _to_run(read_run_file(path))
 
 
 def read_run_file(path: Path) -> dict:
-    """Read a run file as plain data and check it; raises `RunFileError`."""
-    remedy = "Restore it from the repository, or record it again: course record " + path.name.removesuffix(SUFFIX)
+    """Read a run file as plain data and check it.
+
+    Raises:
+        RunFileError: as `load_run`; the message says how to mend it.
+    """
+    name = path.name.removesuffix(SUFFIX)
+    remedy = f"Restore it from the repository, or record it again: course record {name}"
     try:
         content = json.loads(gzip.decompress(path.read_bytes()))
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise RunFileError(f"{path} cannot be read ({type(error).__name__}: {error}). {remedy}") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise RunFileError(
-            f"{path} has schema {found!r}; this version of course_lib reads {SCHEMA}. Update course_lib. {remedy}"
-        )
-    if content.get("sha256") != _digest(content):
-        raise RunFileError(f"{path} does not match its own hash: it was edited or damaged. {remedy}")
-    problem = _find_problem(content)
-    if problem or content["name"] != path.name.removesuffix(SUFFIX):
-        raise RunFileError(f"{path}: {problem or 'it holds another run, ' + repr(content['name'])}. {remedy}")
+    if problem := find_damage(content) or _find_problem(content):
+        raise RunFileError(f"{path}: {problem}. {remedy}")
+    if content["name"] != name:
+        raise RunFileError(f"{path}: it holds another run, {content['name']!r}. {remedy}")
     return content
 
 
-def write_run_file(content: dict, folder: Path) -> Path:
-    """Write a run atomically, with its hash; the same content gives the same bytes."""
-    content = content | {"sha256": _digest(content)}
+def write_run_file(content: Mapping[str, object], folder: Path) -> Path:
+    """Write a run atomically, with its hash, and return its path; the same content gives the same bytes.
+
+    Raises:
+        RunFileError: a field is missing, too many, or of the wrong length.
+        ValueError: a number is not finite.
+        OSError: the folder cannot be written.
+    """
+    content = {**content, "sha256": digest(content)}
     if problem := _find_problem(content):
         raise RunFileError(f"{content.get('name')}: {problem}; nothing was written.")
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -140,9 +186,20 @@ def write_run_file(content: dict, folder: Path) -> Path:
     return path
 
 
-def _digest(content: Mapping[str, object]) -> str:
+def digest(content: Mapping[str, object]) -> str:
+    """Return the SHA-256, in hexadecimal, of all fields but `sha256`."""
     rest = {key: value for key, value in content.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def find_damage(content: object) -> str | None:
+    """Return why recorded data cannot be trusted, its schema or its hash, or None."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        return f"its schema is {schema!r}, and this version of course_lib reads {SCHEMA}; update course_lib"
+    if content.get("sha256") != digest(content):
+        return "it does not match its own hash, so it was edited or damaged"
+    return None
 
 
 def _find_problem(content: Mapping) -> str | None:
@@ -152,7 +209,7 @@ def _find_problem(content: Mapping) -> str | None:
     groups = {"steps": STEP_FIELDS, "evaluations": EVALUATION_FIELDS, "moments": MOMENT_FIELDS}
     for group, fields in groups.items():
         table = content[group]
-        if set(table) - {"val_loss_dropout_on"} != fields:
+        if set(table) - OPTIONAL_FIELDS != fields:
             return f"its {group} have {sorted(table)}, not {sorted(fields)}"
         columns = {key: value for key, value in table.items() if key != "update_to_weight"}
         columns |= table.get("update_to_weight", {})
@@ -162,10 +219,13 @@ def _find_problem(content: Mapping) -> str | None:
     planned = content["recipe"]["max_steps"] if content["stopped"] is None else content["stopped"]["step"]
     if len(content["steps"]["loss"]) != planned:
         return f"it has {len(content['steps']['loss']):,} steps, not {planned:,}"
+    T = content["recipe"]["context_length"]
+    if any(len(row) != T for row in content["evaluations"]["val_loss_by_position"]):
+        return f"its losses by position are not of {T} positions each"
     return None
 
 
-def _to_run(content: dict) -> Run:
+def _to_run(content: Mapping) -> Run:
     def array(values: list, kind: type = np.float64) -> np.ndarray:
         result = np.array([np.nan if value is None else value for value in values], dtype=kind)
         result.flags.writeable = False

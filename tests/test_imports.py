@@ -1,6 +1,7 @@
 """Imports run one way through the library: from the corpus to the loop, and from there to the pictures."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,13 @@ ORDER = (
     ("model", "loss", "clipping", "schedule"),
     ("evaluation", "sampling", "checkpoint"),
     ("train_config", "training"),
-    ("environment", "progress", "landmarks", "plots"),
+    ("environment", "progress", "landmarks", "runs", "corpus_figures"),
+    ("plots", "museum"),
     ("widgets",),
+    ("cli",),
 )
+MUSEUM = ("faults", "recipes", "partial", "recorder", "commands")  # from low to high as well
+PACKAGES = {"widgets", "museum"}
 APART = {"model", "loss", "clipping", "schedule"}  # these are taught, and can be replaced, one by one
 PLACE = {name: place for place, name in enumerate(name for line in ORDER for name in line)}
 
@@ -48,7 +53,8 @@ def wrong(name: str, imports: set[str]) -> set[str]:
 
 
 def test_every_module_has_its_place() -> None:
-    assert set(PLACE) == {path.stem for path in LIBRARY.glob("*.py")} - {"__init__"} | {"widgets"}
+    assert set(PLACE) == {path.stem for path in LIBRARY.glob("*.py")} - {"__init__"} | PACKAGES
+    assert {*MUSEUM, "__init__"} == {path.stem for path in (LIBRARY / "museum").glob("*.py")}
 
 
 @pytest.mark.parametrize("path", sorted(LIBRARY.glob("[!_]*.py")), ids=lambda path: path.stem)
@@ -56,9 +62,15 @@ def test_a_module_imports_no_later_one(path: Path) -> None:
     assert wrong(path.stem, imported(path)) == set()
 
 
-@pytest.mark.parametrize("path", sorted((LIBRARY / "widgets").rglob("*.py")), ids=lambda path: path.stem)
-def test_a_picture_imports_modules_and_never_the_package(path: Path) -> None:
-    assert wrong("widgets", imported(path)) == set()
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_pictures_and_museum_import_modules_and_never_the_package(package: str) -> None:
+    assert {path: found for path in (LIBRARY / package).rglob("*.py") if (found := wrong(package, imported(path)))} == {}
+
+
+@pytest.mark.parametrize("place", range(len(MUSEUM)), ids=MUSEUM)
+def test_a_part_of_the_museum_imports_no_later_one(place: int) -> None:
+    text = (LIBRARY / "museum" / f"{MUSEUM[place]}.py").read_text(encoding="utf-8")
+    assert [later for later in MUSEUM[place + 1 :] if re.search(rf"import.* {later}\b|museum\.{later}\b", text)] == []
 
 
 def test_the_package_itself_brings_neither_pictures_nor_plots() -> None:

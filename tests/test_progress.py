@@ -1,10 +1,14 @@
 """The progress bar passes records through and leaves nothing behind."""
 
+import itertools
+import sys
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from course_lib import progress
 from course_lib.progress import track
 from course_lib.training import StepRecord
 
@@ -31,13 +35,39 @@ def test_nothing_is_read_before_it_is_asked_for():
     track(training(), total=3)
 
 
-def test_the_terminal_keeps_no_bar(capsys):
+def test_the_terminal_keeps_no_bar(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     tqdm._instances.clear()  # a bar that another test left open, such as a failed download's, moves this one down
     for _ in track(records(0, 5), total=5):
         pass
     shown = capsys.readouterr().err
     assert shown.endswith("\r")
     assert shown.rstrip("\r").rsplit("\r", 1)[-1].strip() == ""
+
+
+def test_the_terminal_counts_the_time_left_from_a_resume(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    tqdm._instances.clear()
+    for _ in track(records(90, 100), total=100):
+        bar = next(iter(tqdm._instances))
+    assert (bar.initial, bar.total) == (90, 100)
+
+
+def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
+    clock = itertools.count(0.0, 20.0)  # 20 s a step
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert list(track(records(50, 60), total=100)) == records(50, 60)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "step 53 of 100, loss 3.48, 16 min left",
+        "step 56 of 100, loss 3.45, 15 min left",
+        "step 59 of 100, loss 3.42, 14 min left",
+    ]
+
+
+def test_a_short_run_leaves_a_log_empty(capsys):
+    list(track(records(0, 30), total=30))
+    assert capsys.readouterr().err == ""
 
 
 def test_total_below_one_is_refused_at_the_call():

@@ -1,65 +1,102 @@
 """`course record` and `course runs`."""
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
 import pooch
 
-from course_lib import runs
+from course_lib import corpus_figures, runs
+from course_lib.corpus import SHA256
 from course_lib.museum.recipes import RECIPES
 from course_lib.museum.recorder import record
 from course_lib.progress import track
 
+CORPUS = "corpus"  # beside the recipes: what is counted on the corpus itself
+RECORDED, MISSING, OUT_OF_DATE, DAMAGED = "recorded", "missing", "out of date", "damaged"
+
 
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="recipes to train; course runs lists them")
-    parser.add_argument("--all", action="store_true", help="every recipe that is missing or out of date")
-    parser.add_argument("--out", type=Path, default=runs.FOLDER, help="folder of the run files (default: the package's)")
-
-
-def run_record(args: argparse.Namespace) -> None:
-    """Train the named recipes, or all that are due, and write their run files."""
-    if bool(args.names) == args.all:
-        raise SystemExit("Name at least one recipe, or give --all. course runs lists the recipes.")
-    unknown = [name for name in args.names if name not in RECIPES]
-    if unknown:
-        raise SystemExit(f"There is no recipe {unknown[0]!r}. There are: {', '.join(RECIPES)}.")
-    names = args.names or [name for name in RECIPES if state(name, args.out) != "recorded"]
-    args.out.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(names, start=1):
-        print(f"{name} ({number} of {len(names)})", flush=True)
-        recipe = RECIPES[name]
-        partial = Path(pooch.os_cache("course_lib")) / "recording" / f"{name}-{recipe.digest()}"
-        for _ in track(record(recipe, args.out, partial), recipe.max_steps):
-            pass
-        run = runs.load_run(name, args.out)
-        print(f"  validation loss {run.val_loss[-1]:.3f}, {run.provenance['wall_seconds']:,.0f} s", flush=True)
-    if not names:
-        print("Every run is recorded and up to date.")
-
-
-def state(name: str, folder: Path) -> str:
-    """Return "recorded", "missing", "out of date" or "damaged"."""
-    try:
-        run = runs.load_run(name, folder)
-    except FileNotFoundError:
-        return "missing"
-    except runs.RunFileError:
-        return "damaged"
-    return "recorded" if run.recipe == RECIPES[name].describe() else "out of date"
+    """Add what `course record` takes."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"a recipe that course runs lists, or {CORPUS!r}")
+    parser.add_argument("--all", action="store_true", help="whatever is missing, out of date or damaged")
+    parser.add_argument("--again", action="store_true", help="even what is recorded and up to date")
+    _add_folder(parser)
 
 
 def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=runs.FOLDER, help="folder of the run files (default: the package's)")
+    """Add what `course runs` takes."""
+    _add_folder(parser)
 
 
-def run_runs(args: argparse.Namespace) -> None:
-    """List all recipes and the main figures of the runs that are recorded."""
-    print(f"{'name':<24}{'steps':>7}{'train':>8}{'val':>8}{'clipped':>9}  change")
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=runs.FOLDER, metavar="FOLDER",
+                        help="where the run files lie (default: in the package)")  # fmt: skip
+
+
+def run_record(arguments: argparse.Namespace) -> None:
+    """Record what is named, or all that is due. Interrupted, the same command goes on from the last measured step."""
+    known = [CORPUS, *RECIPES]
+    if bool(arguments.names) == arguments.all:
+        raise ValueError("Name what to record, or give --all and no name. course runs lists the recipes.")
+    if unknown := [name for name in arguments.names if name not in known]:
+        raise ValueError(f"There is no recipe {unknown[0]!r}. There are: {', '.join(known)}.")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.names or known:
+        if state(name, arguments.out) == RECORDED and not arguments.again:
+            if arguments.names:
+                print(f"{name} is recorded and up to date; --again records it once more.")
+        elif name == CORPUS:
+            figures = corpus_figures.count(corpus_figures.load_real_corpus())
+            print(f"{name}: {corpus_figures.write_corpus_figures(figures, arguments.out)}", flush=True)
+        else:
+            _record_run(name, arguments.out)
+
+
+def _record_run(name: str, folder: Path) -> None:
+    recipe = RECIPES[name]
+    partial = Path(pooch.os_cache("course_lib")) / "recording" / f"{name}-{recipe.digest()}"
+    records = record(recipe, folder, partial)
+    first = next(records, None)
+    done = first.step if first else recipe.max_steps
+    print(f"{name}: {f'goes on from step {done:,}' if done else f'{recipe.max_steps:,} steps'}", flush=True)
+    for _ in track(chain([first] if first else [], records), recipe.max_steps):
+        pass
+    run = runs.load_run(name, folder)
+    ended = f"stopped at step {run.stopped['step']:,}: {run.stopped['reason']}" if run.stopped else "complete"
+    print(f"{name}: {ended}", f"  training loss {run.at(-1).train:.3f}, validation loss {run.at(-1).val:.3f}, "
+          f"{run.provenance['wall_seconds']:,.0f} s", f"  {folder / name}{runs.SUFFIX}", sep="\n", flush=True)  # fmt: skip
+
+
+def state(name: str, folder: Path) -> str:
+    """Return "recorded", "missing", "out of date" or "damaged" of a recipe's run or of the corpus figures."""
+    try:
+        if name == CORPUS:
+            is_current = corpus_figures.load_corpus_figures(folder).sha256 == SHA256
+        else:
+            run = runs.load_run(name, folder)
+            is_current = run.recipe == RECIPES[name].describe() and run.provenance["corpus"]["sha256"] == SHA256
+    except FileNotFoundError:
+        return MISSING
+    except runs.RunFileError:
+        return DAMAGED
+    return RECORDED if is_current else OUT_OF_DATE
+
+
+def run_runs(arguments: argparse.Namespace) -> None:
+    """List all recipes with the main figures of their runs: losses at the end in nats, share of clipped steps."""
+    width = max(map(len, RECIPES))
+    print(f"{'name':{width}} {'steps':>7} {'train':>7} {'val':>7} {'clipped':>8}  change")
+    states = {name: state(name, arguments.out) for name in [CORPUS, *RECIPES]}
     for name, recipe in RECIPES.items():
-        there = state(name, args.out)
-        figures = f"({there})"
-        if there == "recorded":
-            run = runs.load_run(name, args.out)
-            figures = f"{run.train_loss[-1]:8.3f}{run.val_loss[-1]:8.3f}{run.clipped.mean():9.1%}"
-        print(f"{name:<24}{recipe.max_steps:7,}{figures:<25}  {recipe.change}")
+        figures = f"({states[name]})"
+        if states[name] == RECORDED:
+            run = runs.load_run(name, arguments.out)
+            figures = f"{run.at(-1).train:7.3f} {run.at(-1).val:7.3f} {run.clipped.mean():8.1%}"
+        stopped = f"; stopped at step {run.stopped['step']:,}" if states[name] == RECORDED and run.stopped else ""
+        print(f"{name:{width}} {recipe.max_steps:7,} {figures:24}  {recipe.change}{stopped}")
+    print(f"{CORPUS:{width}} {'':7} {f'({states[CORPUS]})':24}  what is counted on the corpus itself")
+    due = sum(found != RECORDED for found in states.values())
+    print("Everything is recorded and up to date." if not due else f"{due} to record: course record --all")
+    for name in sorted(set(runs.run_names(arguments.out)) - set(RECIPES)):
+        print(f"{name} has a run file and no recipe; delete the file.")

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.clipping import NonFiniteGradientError
-from course_lib.corpus import CharTokenizer, Corpus, load_corpus, split
-from course_lib.environment import default_device
+from course_lib.corpus import CharTokenizer, split
+from course_lib.corpus_figures import load_real_corpus
+from course_lib.environment import default_device, device_name
 from course_lib.evaluation import eval_mode, evaluate
 from course_lib.loss import next_token_loss
 from course_lib.model import GPT, GPTConfig
@@ -30,10 +31,6 @@ EVALUATIONS = 20  # and at this many equal parts of it, the losses are measured 
 TRAIN_SAMPLE_TOKENS = 57_344
 SAMPLE_PROMPT, SAMPLE_SEED, SAMPLE_CHARACTERS = "\n", 1337, 240
 SPLIT_SEED = 0  # of the fault that shuffles windows before it splits them
-
-
-class StandInError(RuntimeError):
-    """A run was to be recorded on the stand-in corpus."""
 
 
 def moment_steps(max_steps: int) -> list[int]:
@@ -56,7 +53,7 @@ class Recorder:
 
     def __init__(self, recipe: Recipe, device: torch.device | None = None) -> None:
         self.recipe, self.device = recipe, device or default_device()
-        self.corpus = _real_corpus()
+        self.corpus = load_real_corpus()
         self.tokenizer = CharTokenizer.from_text(self.corpus.text)
         tokens = self.tokenizer.encode(self.corpus.text)
         self.train_tokens, self.val_tokens = split(tokens)
@@ -122,8 +119,6 @@ class Recorder:
 
     def provenance(self) -> dict[str, object]:
         """Return where and with what the run is made."""
-        on_cpu = self.device.type == "cpu"
-        device = f"CPU, {torch.get_num_threads()} threads" if on_cpu else torch.cuda.get_device_name(self.device)
         return {
             "parameters": self.model.count_parameters(),
             "corpus": {"name": self.corpus.name, "sha256": self.corpus.sha256},
@@ -131,7 +126,7 @@ class Recorder:
                 "course_lib": version("course-lib"), "python": platform.python_version(),
                 "torch": torch.__version__, "numpy": np.__version__,
             },
-            "device": device.replace("1 threads", "1 thread"),
+            "device": device_name(self.device),
         }  # fmt: skip
 
 
@@ -173,17 +168,10 @@ def _record_part(recorder: Recorder, partial: Partial, until: int) -> Iterator[S
     if until in moment_steps(recorder.recipe.max_steps):
         ratios = update_to_weight(recorder.model, before)
         moment = {"sample": recorder.sample(), "update_to_weight": ratios if until else dict.fromkeys(ratios)}
-    partial.save(recorder.measure(), moment, time.perf_counter() - started)
-
-
-def _real_corpus() -> Corpus:
-    corpus = load_corpus()
-    if corpus.is_stand_in:
-        raise StandInError(
-            "The real corpus could not be had, and runs are recorded on no other. "
-            "Set COURSE_CORPUS to the path of a copy, or connect to the network."
-        )
-    return corpus
+    losses = recorder.measure()
+    if not math.isfinite(losses["train_loss"] + losses["val_loss"]):
+        raise NonFiniteLossError(f"A loss measured at step {until:,} is not finite.")
+    partial.save(losses, moment, time.perf_counter() - started)
 
 
 def _spread(n_tokens: int, T: int, n_predictions: int) -> Tensor:
