@@ -5,12 +5,15 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
 # Name: module, and what `course --help` says. NAME's module has `add_NAME_arguments(parser)` and
 # `run_NAME(arguments)`; it is imported only when its command is called.
 COMMANDS = {
     "record": ("course_lib.museum.commands", "train recipes of the run museum and write their run files"),
     "runs": ("course_lib.museum.commands", "list the recorded runs with their main figures"),
+    "claims": ("tools.claims", "hold every figure of the prose to what it comes from"),
 }
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
@@ -30,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, (module_name, summary) in COMMANDS.items():
         own = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
         if arguments[:1] == [name]:
-            module = importlib.import_module(module_name)
+            module = _import(module_name)
             getattr(module, f"add_{name}_arguments")(own)
             own.set_defaults(run=getattr(module, f"run_{name}"))
     chosen = parser.parse_args(arguments)
@@ -44,3 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print(f"\ncourse {chosen.command}: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _import(module_name: str) -> ModuleType:
+    """Import a command's module. One of `tools` is no part of the package: it stands beside it in a checkout."""
+    checkout = Path(__file__).resolve().parent.parent
+    if module_name.startswith("tools."):
+        if not checkout.joinpath(*module_name.split(".")).with_suffix(".py").is_file():
+            sys.exit(f"{module_name} is for authors and not installed: run this command from a checkout of the repository.")
+        sys.path.insert(0, str(checkout))
+    return importlib.import_module(module_name)

@@ -1,0 +1,200 @@
+"""What the pages say: their prose, the numbers in it, and the numbers that their cells print.
+
+Prose is the text of a page in Markdown and, in a notebook, the strings of a quiz as well. Other
+strings in code are code. Masked, so that no number is found there: code, links' addresses, formulas,
+headings, HTML, versions, dates, ordinals, list markers and arXiv numbers. A number that is part of a
+name (`fp16`, SHA-256, #586) is none.
+
+A number needs a source if it has three or more significant digits as it is written. Leading zeros do
+not count, and trailing zeros of an integer do not either: 5,000 has one, 1,115 has four, 0.640 three.
+"""
+
+import ast
+import doctest
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+
+from tools import project
+from tools.notebooks import INSTALL_TAG, code_cells, tags
+
+SIGNIFICANT = 3
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
+_EXPONENT = r"e[-+−]?\d+"
+FIGURE = rf"(?<![\d.,])[-+−]?(?:{_DIGITS})(?:{_EXPONENT})?%?"  # as a format writes one
+SUFFIXES = {"%": -2, "k": 3, "thousand": 3, "million": 6, "billion": 9}  # powers of ten
+CODE_DIRECTIVES = ("code", "code-block", "literalinclude", "math")
+QUIZ_CALLS = ("Numeric", "Choice")
+CITED = re.compile(r"<!--\s*cited:\s*(.*?)\s*-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_NUMBER = re.compile(
+    r"(?<![\w.#])(?<![A-Za-z][-‑])"  # not within a word, a name or another number
+    r"(?P<sign>(?<![\d%)])[-+−])?"  # the dash of a range is no sign
+    rf"(?P<digits>{_DIGITS})(?P<exponent>{_EXPONENT})?"
+    r"(?P<suffix>\s?%|k\b|\s(?:thousand|million|billion)\b)?"
+)
+_FENCE = re.compile(
+    r"^ *(?P<fence>`{3,}|~{3,})(?:\{(?P<directive>[\w-]+)\})?[^\n]*\n(?P<body>.*?)^ *(?P=fence) *$",
+    re.MULTILINE | re.DOTALL,
+)
+_NOT_PROSE = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
+    _COMMENT.pattern,
+    r"(`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)\1(?!`)",  # inline code, within a paragraph
+    r"\$\$.*?\$\$", r"\$(?!\s)(?:(?!\n\s*\n)[^$])+?(?<!\s)\$(?!\d)",  # formulas
+    r"^ {0,3}#{1,6} [^\n]*$",  # headings
+    r"(?<=\])\([^)]*\)", r"https?://[^\s<>)]+", r"</?[A-Za-z][^>]*>",  # addresses and HTML
+    r"\barXiv:\d{4}\.\d{4,5}",
+    r"\bv?\d+(?:\.\d+){2,}\w*", r"\bv\d+(?:\.\d+)+",  # versions, and below of Python and PyTorch
+    r"\b(?:Python|PyTorch|[Vv]ersion)\s\d+(?:\.\d+)*(?:(?:,| to| or|,? and)\s\d+\.\d+)*",
+    r"\b\d{4}-\d\d-\d\d\b", r"(?<![\d.,])(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%)",  # dates and years
+    r"\b\d[\d,]*(?:st|nd|rd|th)\b", r"^\s*\d+[.)]\s",
+)]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as it is written.
+
+    Args:
+        text: with its sign, exponent, and a percent sign or a word such as "million".
+        start, end: its place in the piece of prose.
+        value: what it amounts to: 0.927 for "92.7 %".
+        significant: how many of its digits count.
+    """
+
+    text: str
+    start: int
+    end: int
+    value: Decimal
+    significant: int
+
+    @property
+    def place(self) -> int:
+        """The power of ten of its last digit."""
+        return self.value.as_tuple().exponent
+
+    def is_rounding_of(self, printed: "Number") -> bool:
+        """Whether this number is the printed one, or the printed one rounded to fewer digits.
+
+        2.48 is a rounding of 2.482, and 92.7 % of 0.9268. An integer stands for itself to the unit.
+        Prose may leave a minus to its words ("0.31 lower"), but cannot add one.
+        """
+        if printed.place > self.place:
+            return False
+        gap = min(abs(printed.value - self.value), abs(abs(printed.value) - self.value))
+        # Half a unit either way: 2.485 was rounded already, so it may come from above or from below.
+        return gap == 0 if printed.place == self.place else 2 * gap <= Decimal(1).scaleb(self.place)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as its readers and its source have it.
+
+    Args:
+        name: its path from the root, as "book/intro.md".
+        prose: its pieces of text: all of a Markdown page, each Markdown cell, each string of a quiz.
+        outputs: what its cells print.
+    """
+
+    name: str
+    prose: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @cached_property
+    def printed(self) -> list[Number]:
+        return [number for output in self.outputs for number in find_numbers(output)]
+
+
+def find_numbers(text: str) -> Iterator[Number]:
+    """Find every number of a text from which `mask` took what is no prose, or of an output."""
+    for match in _NUMBER.finditer(text):
+        digits = match["digits"].replace(",", "")
+        written = f"{match['sign'] or ''}{digits}{match['exponent'] or ''}".replace("−", "-")
+        power = SUFFIXES.get((match["suffix"] or "").strip(), 0)
+        counted = digits.replace(".", "").lstrip("0") if "." in digits else digits.strip("0")
+        yield Number(match[0], match.start(), match.end(), Decimal(written).scaleb(power), len(counted))
+
+
+def mask(markdown: str) -> str:
+    """Blank out all that is not prose. The length stays, and so does the place of every number."""
+    masked = _FENCE.sub(_mask_fence, markdown)
+    for pattern in _NOT_PROSE:
+        masked = pattern.sub(_blank, masked)
+    return masked
+
+
+def _blank(match: re.Match) -> str:
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+def _mask_fence(match: re.Match) -> str:
+    if match["directive"] is None or match["directive"] in CODE_DIRECTIVES:
+        return _blank(match)
+    before, after = (match.start("body") - match.start(), match.end() - match.end("body"))
+    return " " * (before - 1) + "\n" + _FENCE.sub(_mask_fence, match["body"]) + " " * after
+
+
+def sentence_at(text: str, start: int, end: int) -> str:
+    """The sentence, list entry or row of a table around a place in a text, on one line."""
+    border = re.compile(r"(?<=[.?!:])\s+(?=[^a-z\s])|\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.)\s)|\n(?=#)")
+    places = [0, *(match.end() for match in border.finditer(text)), len(text)]
+    first = max(place for place in places if place <= start)
+    last = min(place for place in places if place >= end)
+    return " ".join(_COMMENT.sub("", text[first:last]).split())
+
+
+def read_pages(root: Path = project.ROOT) -> list[Page]:
+    """Every page with prose: the README, the pages of `book/`, the chapters, the exercises."""
+    patterns = ("README.md", "book/*.md", "notebooks/[0-9]*.ipynb", "exercises/*/*.ipynb")
+    return [read_page(path, root) for pattern in patterns for path in sorted(root.glob(pattern))]
+
+
+def read_page(path: Path, root: Path = project.ROOT) -> Page:
+    name = path.relative_to(root).as_posix()
+    if path.suffix == ".ipynb":
+        return _notebook_page(name, nbformat.read(path, as_version=4))
+    text = path.read_text(encoding="utf-8")
+    # tests/test_pages.py runs these examples and compares what they print.
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    examples = doctest.DocTestParser().get_examples("\n".join(blocks))
+    return Page(name, (text,), tuple(example.want for example in examples))
+
+
+def _notebook_page(name: str, notebook: nbformat.NotebookNode) -> Page:
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    outputs: list[str] = []
+    for cell in code_cells(notebook):
+        prose += quiz_strings(cell.source)
+        if INSTALL_TAG not in tags(cell):  # it prints the machine's memory
+            outputs += filter(None, map(_printed_text, cell.outputs))
+    return Page(name, tuple(prose), tuple(outputs))
+
+
+def _printed_text(output: nbformat.NotebookNode) -> str | None:
+    """What a reader sees of an output as text; not a widget's repr, nor what a model wrote («…»)."""
+    if output.output_type == "stream" and output.name == "stdout":
+        text = output.text
+    elif output.output_type == "execute_result":
+        text = output.data.get("text/plain", "")
+    else:
+        return None
+    return re.sub(r"«.*?»", "", text, flags=re.DOTALL)
+
+
+def quiz_strings(source: str) -> list[str]:
+    """The strings of a quiz cell. A string that is computed shows its fixed parts, "…" between them."""
+    if not any(f"{call}(" in source for call in QUIZ_CALLS):
+        return []
+    tree = ast.parse(source)
+    joined = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    inside = {id(part) for node in joined for part in ast.walk(node) if part is not node}
+    texts = ["".join(getattr(part, "value", "") if isinstance(part, ast.Constant) else "…" for part in node.values)
+             for node in joined]  # fmt: skip
+    texts += [node.value for node in ast.walk(tree)
+              if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside]  # fmt: skip
+    return texts
