@@ -4,16 +4,12 @@ The library has no switch for a mistake. Each function here goes through a seam 
 open to anyone: `batch_fn`, `loss_fn` or `optimizer_fn`.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from course_lib.batches import TokenStream, get_batch
 from course_lib.loss import next_token_loss
 from course_lib.train_config import TrainConfig
-
-BatchFunction = Callable[..., tuple[Tensor, Tensor]]
 
 
 def last_position_loss(logits: Tensor, targets: Tensor) -> Tensor:

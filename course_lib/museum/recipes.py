@@ -14,7 +14,7 @@ from course_lib.loss import next_token_loss
 from course_lib.museum import faults
 from course_lib.schedule import WarmupCosine, WarmupLinear, WarmupStableDecay
 from course_lib.train_config import TrainConfig
-from course_lib.training import LossFunction, make_optimizer
+from course_lib.training import BatchFunction, LossFunction, OptimizerFunction, make_optimizer
 
 SEEDS = (1337, 2024, 31415)  # fixed before the first run; every run with them is reported
 LESSON_SCHEDULE = WarmupCosine(peak_lr=1e-3, min_lr=1e-4, warmup_steps=100, decay_steps=5000)
@@ -50,16 +50,15 @@ class Recipe:
     max_norm: float = 1.0
     seed: int = SEEDS[0]
     loss_fn: LossFunction = next_token_loss
-    optimizer_fn: Callable = make_optimizer
-    batch_fn_at: Callable[[int], faults.BatchFunction] = field(default=lambda done: get_batch)
+    optimizer_fn: OptimizerFunction = make_optimizer
+    batch_fn_at: Callable[[int], BatchFunction] = field(default=lambda done: get_batch)
     shuffle_windows: bool = False
     initialise: Callable[[nn.Module], None] | None = None
 
-    def config(self, **changes) -> TrainConfig:
-        """Return the settings of the loop."""
-        settings = {name: getattr(self, name) for name in
-                    ("max_steps", "batch_size", "schedule", "weight_decay", "max_norm", "seed")}
-        return TrainConfig(**(settings | changes))
+    def config(self, **changes: object) -> TrainConfig:
+        """Return the settings of the loop, with `changes` to them."""
+        names = ("max_steps", "batch_size", "schedule", "weight_decay", "max_norm", "seed")
+        return TrainConfig(**({name: getattr(self, name) for name in names} | changes))
 
     def describe(self) -> dict[str, object]:
         """Return the recipe as plain data, functions by their names: what a run file stores."""
@@ -71,6 +70,7 @@ class Recipe:
 
 
 def _plain(value: object, name: str) -> object:
+    """Return a setting as JSON can hold it: functions by name, what carries settings with them."""
     if name == "batch_fn_at":
         made = value(0)
         settings = {key: item for key, item in getattr(made, "__dict__", {}).items() if key != "step"}
@@ -91,7 +91,7 @@ def _cosine(peak_lr: float, warmup_steps: int, decay_steps: int = 5000) -> Warmu
     return WarmupCosine(peak_lr, LESSON_SCHEDULE.min_lr, warmup_steps, decay_steps)
 
 
-def _short(name: str, change: str, **changes) -> Recipe:
+def _short(name: str, change: str, **changes: object) -> Recipe:
     """A two-layer model on contexts of 32 tokens, for claims about the first few hundred steps."""
     return Recipe(name, f"two layers, T = 32: {change}", n_layer=2, context_length=32, **changes)
 
