@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _import(module_name: str) -> ModuleType:
     """Import a command's module. One of `tools` is no part of the package: it stands beside it in a checkout."""
-    checkout = Path(__file__).resolve().parent.parent
     if module_name.startswith("tools."):
+        checkout = Path(__file__).resolve().parent.parent
         if not checkout.joinpath(*module_name.split(".")).with_suffix(".py").is_file():
-            sys.exit(f"{module_name} is for authors and not installed: run this command from a checkout of the repository.")
+            sys.exit(f"{module_name} is for authors and not installed: run this in a checkout of the repository.")
         sys.path.insert(0, str(checkout))
     return importlib.import_module(module_name)

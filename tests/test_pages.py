@@ -1,4 +1,7 @@
-"""The prose pages say nothing that the library does not: code runs, counts agree, messages exist."""
+"""The prose pages say nothing that the library does not: code runs, messages and papers exist.
+
+tests/test_claims.py holds their figures.
+"""
 
 import doctest
 import re
@@ -6,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import GPT, GPTConfig
 from tools import project
 
 BOOK = project.ROOT / "book"
@@ -27,18 +29,6 @@ def test_examples_print_what_the_page_shows(page: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
     assert doctest.DocTestRunner().run(test).failed == 0
-
-
-@pytest.mark.parametrize(("column", "d_model"), [(1, 64), (2, 128)])
-def test_the_recap_counts_right(column: int, d_model: int) -> None:
-    model = GPT(GPTConfig(65, 64, n_layer=4, n_head=4, d_model=d_model))
-    shares = dict.fromkeys(["token", "position", "attention", "mlp", "norm"], 0)
-    for name, parameter in model.named_parameters():
-        kind = "norm" if "norm" in name else next(kind for kind in shares if kind in name)
-        shares[kind] += parameter.numel()
-    rows = [line.strip("|").split("|") for line in read("recap.md").splitlines() if line.startswith("| ")]
-    counts = [int(re.sub(r"[ ,*]", "", row[column])) for row in rows[1:]]
-    assert counts == [*shares.values(), model.count_parameters()]
 
 
 def test_the_glossary_is_sorted_and_leads_to_the_place() -> None:

@@ -51,39 +51,49 @@ def check(pages: Iterable[Page], claims: Iterable[Claim]) -> tuple[list[Source],
 
 
 def check_page(page: Page, claims: Iterable[Claim]) -> tuple[list[Source], list[str]]:
+    """As `check`, for one page and the claims on it."""
     sources: list[Source] = []
     problems: list[str] = []
-    covered: list[tuple[int, range]] = []  # (piece of prose, places of a claim's figure in it)
+    claimed: list[tuple[int, range]] = []  # a piece of prose, and where in it a claim's figure stands
     for claim in claims:
         places = [(piece, match) for piece, text in enumerate(page.prose)
-                  for match in _pattern(claim.fragment).finditer(text)]  # fmt: skip
+                  for match in pattern_of(claim.fragment).finditer(text)]  # fmt: skip
         if len(places) != 1:
-            said = f"stands {len(places)} times on the page; make it longer" if places else "is not on the page any more"
+            said = f"is {len(places)} times on the page; make it longer" if places else "is not on the page any more"
             problems.append(f"{page.name}: the claim “{claim.fragment}” {said}.")
             continue
         piece, match = places[0]
-        covered += [(piece, range(*match.span(group))) for group in range(1, match.re.groups + 1)]
+        claimed += [(piece, range(*match.span(group))) for group in range(1, match.re.groups + 1)]
         found, wrong = _compare(claim, match)
         sources += found
         problems += wrong
     for piece, text in enumerate(page.prose):
-        numbers = list(find_numbers(mask(text)))
-        cited, wrong = _citations(page, text, numbers)
+        found, wrong = _check_rest(page, text, [span for place, span in claimed if place == piece])
+        sources += found
         problems += wrong
-        for number in numbers:
-            claimed = any(piece == place and number.start < span.stop and span.start < number.end for place, span in covered)
-            if number.significant < SIGNIFICANT or claimed:
-                continue
-            if number in cited:
-                sources.append(Source(page.name, number.text, "cited", cited[number]))
-            elif any(number.is_rounding_of(printed) for printed in page.printed):
-                sources.append(Source(page.name, number.text, "printed"))
-            else:
-                sentence = _shortened(sentence_at(text, number.start, number.end))
-                problems.append(
-                    f"{page.name}: {number.text} has no source: “{sentence}” "
-                    "Print it in a cell, add a claim to tools/claims_list.py, or cite it."
-                )
+    return sources, problems
+
+
+def _check_rest(page: Page, text: str, claimed: list[range]) -> tuple[list[Source], list[str]]:
+    """Look for what holds the numbers of a piece of prose that no claim holds."""
+    numbers = list(find_numbers(mask(text)))
+    cited, problems = _citations(page, text, numbers)
+    sources: list[Source] = []
+    for number in numbers:
+        if number.significant < SIGNIFICANT:
+            continue
+        if any(number.start < span.stop and span.start < number.end for span in claimed):
+            continue
+        if number in cited:
+            sources.append(Source(page.name, number.text, "cited", cited[number]))
+        elif any(number.is_rounding_of(printed) for printed in page.printed):
+            sources.append(Source(page.name, number.text, "printed"))
+        else:
+            sentence = _shortened(sentence_at(text, number.start, number.end))
+            problems.append(
+                f"{page.name}: {number.text} has no source: “{sentence}” "
+                "Print it in a cell, add a claim to tools/claims_list.py, or cite it."
+            )
     return sources, problems
 
 
@@ -120,7 +130,7 @@ def _citations(page: Page, text: str, numbers: list[Number]) -> tuple[dict[Numbe
     return cited, problems
 
 
-def _pattern(fragment: str) -> re.Pattern:
+def pattern_of(fragment: str) -> re.Pattern:
     """Find a fragment with any figures, across line breaks."""
     pattern = ""
     for literal, field, *_ in string.Formatter().parse(fragment):

@@ -187,14 +187,15 @@ def _printed_text(output: nbformat.NotebookNode) -> str | None:
 
 
 def quiz_strings(source: str) -> list[str]:
-    """The strings of a quiz cell. A string that is computed shows its fixed parts, "…" between them."""
-    if not any(f"{call}(" in source for call in QUIZ_CALLS):
-        return []
-    tree = ast.parse(source)
-    joined = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
-    inside = {id(part) for node in joined for part in ast.walk(node) if part is not node}
-    texts = ["".join(getattr(part, "value", "") if isinstance(part, ast.Constant) else "…" for part in node.values)
-             for node in joined]  # fmt: skip
-    texts += [node.value for node in ast.walk(tree)
-              if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside]  # fmt: skip
-    return texts
+    """The strings of a quiz cell. A string that is computed gives its fixed parts, "…" between them."""
+    return list(_strings(ast.parse(source))) if any(f"{call}(" in source for call in QUIZ_CALLS) else []
+
+
+def _strings(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _strings(child)
