@@ -1,11 +1,12 @@
 """Execute, strip and check the course's notebooks.
 
-    python -m tools.notebooks execute [NAME ...]   run in a fresh kernel, strip, write
+    python -m tools.notebooks execute [NAME ...]   run in a fresh kernel, strip, write (chapters)
     python -m tools.notebooks sync                 write the install cell from pyproject.toml
     python -m tools.notebooks check                say what is wrong, change nothing
 
-A NAME is a file name or the beginning of one, such as `02`. A committed notebook holds its text
+A NAME is a file name or the beginning of one, such as `02`. A committed chapter holds its text
 outputs, which the tests compare, and neither images nor widget state, which differ from run to run.
+The sources of exercises hold no outputs at all; `sync` and `check` look after them, too.
 """
 
 import argparse
@@ -36,13 +37,16 @@ INSTALL_CELL = """\
 import sys
 if "google.colab" in sys.modules:
     %pip install -q "course-lib @ git+{address}@{tag}"
+"""
+DESCRIBE = """\
 from course_lib import describe_environment
 print(describe_environment())"""
 
 
-def install_source() -> str:
-    """The first code cell of every notebook."""
-    return INSTALL_CELL.format(address=project.repository(), tag=project.tag())
+def install_source(exercise: bool = False) -> str:
+    """The first code cell of every notebook; that of an exercise asks for no corpus."""
+    install = INSTALL_CELL.format(address=project.repository(), tag=project.tag())
+    return install.rstrip() if exercise else install + DESCRIBE
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -129,9 +133,10 @@ def sync(path: Path) -> bool:
     cells = code_cells(notebook)
     if not cells or INSTALL_TAG not in tags(cells[0]):
         raise SystemExit(f"{path.name}: the first code cell lacks the tag {INSTALL_TAG!r}")
-    if cells[0].source == install_source():
+    right = install_source(exercise=True) if project.is_exercise(path) else install_source()
+    if cells[0].source == right:
         return False
-    cells[0].source = install_source()
+    cells[0].source = right
     write(path, notebook)
     return True
 
@@ -200,9 +205,8 @@ def _cell_problems(cell: NotebookNode, number: int, name: str) -> list[str]:
     return found
 
 
-def select(names: list[str]) -> list[Path]:
-    """The notebooks that the names begin, or all."""
-    everything = project.chapters()
+def select(names: list[str], everything: list[Path]) -> list[Path]:
+    """Those that the names begin, or everything."""
     if not names:
         return everything
     chosen = [path for path in everything if any(path.name.startswith(Path(name).name) for name in names)]
@@ -212,12 +216,15 @@ def select(names: list[str]) -> list[Path]:
 
 
 def main() -> int:
+    from tools import exercises  # it imports this module
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("execute", "sync", "check"))
     parser.add_argument("names", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
     failed = False
-    for path in select(arguments.names):
+    known = project.chapters() + ([] if arguments.command == "execute" else project.exercises())
+    for path in select(arguments.names, known):
         if arguments.command == "execute":
             start = time.perf_counter()
             execute(path)
@@ -225,7 +232,8 @@ def main() -> int:
         elif arguments.command == "sync":
             print(f"{path.name}: {'install cell written' if sync(path) else 'install cell was right'}")
         else:
-            for problem in (found := problems(path)):
+            found = exercises.problems(path) if project.is_exercise(path) else problems(path)
+            for problem in found:
                 print(f"{path.name}: {problem}", file=sys.stderr)
             failed = failed or bool(found)
     if arguments.command == "check" and not failed:

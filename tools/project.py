@@ -8,6 +8,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
 NOTEBOOKS = ROOT / "notebooks"
+EXERCISES = ROOT / "exercises"
 
 
 def repository() -> str:
@@ -40,6 +41,16 @@ def pages() -> list[str]:
 def chapters() -> list[Path]:
     """The course's notebooks in reading order."""
     return sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+
+
+def exercises() -> list[Path]:
+    """The sources of the exercises, in the order of their names."""
+    return sorted(EXERCISES / path.stem / f"{path.stem}.ipynb" for path in EXERCISES.glob("*.toml"))
+
+
+def is_exercise(path: Path) -> bool:
+    """Whether this is the source of an exercise."""
+    return path.resolve().parent.parent == EXERCISES
 
 
 def _pyproject() -> dict:

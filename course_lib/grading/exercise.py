@@ -139,12 +139,11 @@ def _load(path: Path) -> Exercise:
 def _limits(table: Any, path: Path) -> Limits:
     _require(isinstance(table, dict), path, "limits", table, "a table")
     _only(table, {"seconds", "memory_mb"}, path, "limits")
-    given = Limits()
+    values = {"seconds": Limits.seconds, "memory_mb": Limits.memory_mb} | table
     return Limits(
-        _number({"limits.seconds": table.get("seconds", given.seconds)}, "limits.seconds", path, least=1, most=3600),
-        _number({"limits.memory_mb": table.get("memory_mb", given.memory_mb)}, "limits.memory_mb", path,
-                least=256, most=1_048_576, whole=True),
-    )  # fmt: skip
+        _number(values, "seconds", path, least=1, most=3600),
+        _number(values, "memory_mb", path, least=256, most=1_048_576, whole=True),
+    )
 
 
 def _parameters(table: Any, path: Path) -> dict[str, Parameter]:
