@@ -14,6 +14,9 @@ COMMANDS = {
     "record": ("course_lib.museum.commands", "train recipes of the run museum and write their run files"),
     "runs": ("course_lib.museum.commands", "list the recorded runs with their main figures"),
     "claims": ("tools.claims", "hold every figure of the prose to what it comes from"),
+    "collect": ("course_lib.grading.collect", "gather notebooks from Canvas, Moodle or a folder for grading"),
+    "export": ("course_lib.grading.export", "hand grades to Canvas, Gradescope or nbgrader"),
+    "similarity": ("course_lib.grading.similarity", "write the students' functions for Dolos or JPlag"),
 }
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 

@@ -1,0 +1,120 @@
+"""Which exercise is this notebook? By what is in it, and only then by its name."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from course_lib.grading.exercise import Exercise
+from course_lib.grading.origins import own_stem
+
+_FUNCTION = re.compile(r"^(?:async )?def +(\w+) *\(", re.MULTILINE)
+_TITLE = re.compile(r"^#+ *(.+?) *$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a file turned out to be.
+
+    Args:
+        piece: the exercise; None where nothing tells it.
+        by: what told it: marked cells, functions, title or name.
+        problem: why the file is no notebook that can be read; "" where it is one.
+    """
+
+    piece: str | None
+    by: str
+    problem: str = ""
+
+
+class Recogniser:
+    """Tells the exercise of a notebook from the exercises' own notebooks and functions.
+
+    Args:
+        exercises: what `load_exercises` returned.
+
+    Raises:
+        ValueError: the notebook of an exercise cannot be read.
+    """
+
+    def __init__(self, exercises: dict[str, Exercise]) -> None:
+        self.exercises = exercises
+        self._cells, self._titles = {}, {}
+        for piece, exercise in exercises.items():
+            cells, problem = read_cells(exercise.notebook.read_bytes())
+            if problem:
+                raise ValueError(f"{exercise.notebook} is no notebook: {problem}.")
+            self._cells[piece] = _grade_ids(cells)
+            self._titles[piece] = {exercise.title.lower(), *_titles(cells)[:1]}
+        times = Counter(name for own in self._cells.values() for name in own)
+        for own in self._cells.values():
+            own.difference_update([name for name in own if times[name] > 1])  # such as `text-1`
+
+    def __call__(self, content: bytes, file: str) -> Recognised:
+        """Return what the content is; the file's own name decides only where the content does not."""
+        by_name = own_stem(file) if own_stem(file) in self.exercises else None
+        cells, problem = read_cells(content)
+        if problem:
+            return Recognised(by_name if file.lower().endswith(".ipynb") else None, "name", problem)
+        for by, matches in self._evidence(cells):
+            if len(matches) == 1:
+                return Recognised(matches.pop(), by)
+            if by_name in matches:
+                return Recognised(by_name, f"{by} and name")
+        return Recognised(by_name, "name")
+
+    def _evidence(self, cells: list[dict]) -> Iterable[tuple[str, set[str]]]:
+        """Yield each kind of evidence with the exercises it speaks for, the strongest kind first."""
+        ids, titles = _grade_ids(cells), set(_titles(cells))
+        written = {name for cell in cells if cell["cell_type"] == "code" for name in _FUNCTION.findall(cell["source"])}
+        shared = {piece: len(ids & own) for piece, own in self._cells.items()}
+        most = max(shared.values(), default=0)
+        yield "marked cells", {piece for piece, number in shared.items() if number == most > 0}
+        yield "functions", {piece for piece, own in self.exercises.items() if written & set(own.functions)}
+        yield "title", {piece for piece, own in self._titles.items() if titles & own}
+
+
+def read_cells(content: bytes) -> tuple[list[dict[str, Any]], str]:
+    """Return a notebook's cells, each with `cell_type`, `source` as one text and `metadata`, and "".
+
+    Whatever is no notebook gives no cells and a reason, in a few words.
+    """
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return [], "not UTF-8 text"
+    except (ValueError, RecursionError):
+        return [], "not JSON" if content.strip() else "empty"
+    if not isinstance(notebook, dict):
+        return [], "JSON, but no notebook"
+    worksheets = notebook.get("worksheets")  # notebooks of format 3
+    first = worksheets[0] if isinstance(worksheets, list) and worksheets else None
+    cells = first.get("cells") if isinstance(first, dict) else notebook.get("cells")
+    if not isinstance(cells, list):
+        return [], "JSON, but without cells"
+    return [_plain(cell) for cell in cells if isinstance(cell, dict)], ""
+
+
+def _plain(cell: dict) -> dict[str, Any]:
+    source = cell.get("source", cell.get("input", ""))
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    metadata = cell.get("metadata")
+    return {
+        "cell_type": cell.get("cell_type"),
+        "source": source if isinstance(source, str) else "",
+        "metadata": metadata if isinstance(metadata, dict) else {},
+    }
+
+
+def _grade_ids(cells: Iterable[dict]) -> set[str]:
+    """The ids of nbgrader's cells."""
+    marks = [cell["metadata"].get("nbgrader") for cell in cells]
+    found = {mark.get("grade_id") for mark in marks if isinstance(mark, dict)}
+    return {name for name in found if isinstance(name, str)}
+
+
+def _titles(cells: Iterable[dict]) -> list[str]:
+    return [title.lower() for cell in cells if cell["cell_type"] == "markdown" for title in _TITLE.findall(cell["source"])]
