@@ -204,7 +204,8 @@ def test_the_sample_box_has_room_for_the_longest_sample():
 
 def test_run_reads_the_record_at_or_before_the_step():
     view = explore_run(RECORDS)
-    view.step = 25
+    view.stop = 25
+    assert view.step == 25
     assert view.record["loss"] == RECORDS[25].loss and view.record["val_loss"] == pytest.approx(RECORDS[20].val_loss, rel=1e-3)
     with pytest.raises(ValueError, match="rise"):
         explore_run(RECORDS[::-1])

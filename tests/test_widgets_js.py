@@ -1,14 +1,17 @@
 """The pictures' JavaScript against the library and against Python, by running the modules' own functions."""
 
 import bisect
+import itertools
 import math
 
 import pytest
+from recorded_variants import museum
 
 from course_lib import CharTokenizer, StepRecord, WarmupCosine, WarmupLinear, WarmupStableDecay
 from course_lib.rng import Mulberry32
 from course_lib.widgets import (
-    Choice, Numeric, explore_batch, explore_clipping, explore_loss, explore_run, explore_schedule, explore_split,
+    Choice, Numeric, explore_batch, explore_clipping, explore_loss, explore_recorded, explore_run, explore_schedule,
+    explore_split,
 )  # fmt: skip
 from course_lib.widgets.base import module, readable
 from course_lib.widgets.batches import offsets
@@ -21,12 +24,14 @@ RUN = """async ([source, body, args]) => {
   return new Function("m", "args", "return " + body)(m, args);
 }"""
 
+FILES = {"training": ["panels", "training"]}  # of the pieces that have more than one
+
 
 @pytest.fixture(scope="module")
 def js(browser):
     """Call `js(piece, expression, *args)`: the expression's value, with the piece's module as `m`."""
     page = browser.new_page()
-    yield lambda piece, expression, *args: page.evaluate(RUN, [module(piece), expression, list(args)])
+    yield lambda piece, expression, *args: page.evaluate(RUN, [module(*FILES.get(piece, [piece])), expression, list(args)])
     page.close()
 
 
@@ -202,5 +207,41 @@ def test_words_are_the_same_in_both_languages(js):
     assert "45 of 80 steps are clipped, 56.3 %" in tied.describe()
     described_alike(js, "schedule", explore_schedule(), [{}, {"shape_index": 1, "step": 7000}, {"shape_index": 2, "W": 2000, "D": 100, "floor": 0.1}, {"W": 0}])
     records = [StepRecord(s, 4.123456 - s / 10, 1e-4 * s, 1.1, True, 4.0 if s % 3 == 0 else None) for s in range(10)]
-    described_alike(js, "training", explore_run(records, landmarks={"uniform": 4.174}), [{}, {"step": 0}, {"step": 5, "log_steps": True}])
-    described_alike(js, "training", explore_run(records[1:], max_norm=1.0), [{}, {"step": 1}])
+    described_alike(js, "training", explore_run(records, landmarks={"uniform": 4.174}), [{}, {"stop": 0}, {"stop": 5, "log_steps": True}])
+    described_alike(js, "training", explore_run(records[1:], max_norm=1.0), [{}, {"stop": 1}])
+
+
+def test_words_of_recorded_runs_are_the_same_in_both_languages(js):
+    view = explore_recorded(museum(), over="brief")
+    everywhere = [{"stop": stop} for stop in range(len(view.stops))]
+    chosen = [{"run_index": run, "over_index": over, "stop": stop} for run in range(4) for over in range(5) for stop in (0, 9, 25, 37)]
+    described_alike(js, "training", view, [{}, *everywhere, *chosen])
+    described_alike(js, "training", explore_recorded(museum(), labels={"brief": "Run D"}), [{}, {"run_index": 3}])
+
+
+@pytest.mark.parametrize("width", range(280, 1000, 45))
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("by_position", [False, True])
+def test_panels_stay_inside_and_apart(js, width, labelled, by_position):
+    place = js("training", "m.layout(args[0], {byPosition: args[1], labelled: args[2]})", width, by_position, labelled)
+    panels = [place[name] for name in ("loss", "lr", "norm", *(["position"] if by_position else []))]
+    assert all(p["x"] >= 0 and p["width"] > 150 and p["x"] + p["width"] <= width for p in panels)
+    assert all(p["y"] >= 26 and p["y"] + p["height"] + 32 <= place["height"] for p in panels)
+    below = panels[:3] if place["column"] else panels
+    assert all(a["y"] + a["height"] + 30 <= b["y"] for a, b in itertools.pairwise(below))
+    if place["column"]:
+        assert panels[3]["x"] > panels[0]["x"] + panels[0]["width"]
+        assert (panels[3]["y"], panels[3]["height"]) == (panels[0]["y"], panels[0]["height"]), "they share the nats"
+
+
+def test_an_axis_leaves_a_lone_peak_out_and_nothing_that_lasts(js):
+    def top(values, end=100):
+        return js("training", "m.topOf([[args[0], args[1]]], args[2])", list(range(len(values))), values, end)
+
+    assert top([4.0] * 100) == {"top": 4, "peak": 4, "peakStep": 0, "cut": False}
+    first = top([40.0, 20.0, *[2.0] * 98])
+    assert (first["cut"], first["peak"], first["peakStep"]) == (True, 40, 0) and 2 < first["top"] < 4
+    lone = top([2.0] * 60 + [25.0] + [2.0] * 39)
+    assert (lone["cut"], lone["peak"], lone["peakStep"]) == (True, 25, 60) and 2 < lone["top"] < 4
+    assert top([2.0] * 60 + [25.0] * 40)["top"] == 25
+    assert top([0.0] * 100)["top"] == 0

@@ -18,9 +18,9 @@ from course_lib import palette
 _HERE = Path(__file__).parent
 
 
-def module(piece: str) -> str:
-    """Return the JavaScript module of a piece: what all pictures share, then the piece's own code."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("common.js", f"{piece}.js"))
+def module(*files: str) -> str:
+    """Return the JavaScript module of a piece: what all pictures share, then the piece's own files in order."""
+    return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("common", *files))
 
 
 def style() -> str:
