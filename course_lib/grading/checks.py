@@ -27,6 +27,7 @@ __all__ = [
     "expect_number", "expect_tensor", "fail", "kind_of", "load_checks",
 ]  # fmt: skip
 
+
 class StudentError(Exception):
     """The student's code failed: it raised, it is missing, it ended its process, or its answer cannot cross.
 
