@@ -120,9 +120,9 @@ def _take(entries: list[Entry], recogniser: Recogniser, incoming: Path, budget: 
 def _file(entry: Entry, origin: Origin, recognised: Recognised, digest: str) -> File:
     problem = recognised.problem
     if not problem and origin.student is None:
-        problem = "nothing tells whose it is; put it into a folder named after the student"
+        problem = "Nothing tells whose it is; put it into a folder named after the student."
     elif not problem and recognised.piece is None:
-        problem = "neither its content nor its name is that of an exercise"
+        problem = "Neither its content nor its name is that of an exercise."
     return File(
         original=entry.original,
         student=None if origin.student is None else safe_name(origin.student),
@@ -195,5 +195,5 @@ def report(files: list[File]) -> list[str]:
 def _line(file: File) -> str:
     who = f"{file.student or '?'}/{file.exercise or '?'}"
     by = f"; by its {file.recognised_by}" if file.renamed else ""
-    problem = f"; {file.problem}" if file.problem else ""
+    problem = f" ({file.problem})" if file.problem else ""
     return f"{who}: {one_line(file.original)}{by}{problem}"

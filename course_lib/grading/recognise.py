@@ -1,6 +1,5 @@
 """Which exercise is this notebook? By what is in it, and only then by its name."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from typing import Any
 
 from course_lib.grading.exercise import Exercise
 from course_lib.grading.origins import own_stem
+from course_lib.grading.student_code import MAX_BYTES, UnreadableNotebook, grade_id_of, read_cells, source_of
 
 _FUNCTION = re.compile(r"^(?:async )?def +(\w+) *\(", re.MULTILINE)
 _TITLE = re.compile(r"^#+ *(.+?) *$", re.MULTILINE)
@@ -43,9 +43,10 @@ class Recogniser:
         self.exercises = exercises
         self._cells, self._titles = {}, {}
         for piece, exercise in exercises.items():
-            cells, problem = read_cells(exercise.notebook.read_bytes())
-            if problem:
-                raise ValueError(f"{exercise.notebook} is no notebook: {problem}.")
+            try:
+                cells = plain_cells(exercise.notebook.read_bytes())
+            except UnreadableNotebook as error:
+                raise ValueError(f"{exercise.notebook} cannot be read: {error}") from None
             self._cells[piece] = _grade_ids(cells)
             self._titles[piece] = {exercise.title.lower(), *_titles(cells)[:1]}
         times = Counter(name for own in self._cells.values() for name in own)
@@ -55,9 +56,10 @@ class Recogniser:
     def __call__(self, content: bytes, file: str) -> Recognised:
         """Return what the content is; the file's own name decides only where the content does not."""
         by_name = own_stem(file) if own_stem(file) in self.exercises else None
-        cells, problem = read_cells(content)
-        if problem:
-            return Recognised(by_name if file.lower().endswith(".ipynb") else None, "name", problem)
+        try:
+            cells = plain_cells(content)
+        except UnreadableNotebook as error:
+            return Recognised(by_name if file.lower().endswith(".ipynb") else None, "name", str(error))
         for by, matches in self._evidence(cells):
             if len(matches) == 1:
                 return Recognised(matches.pop(), by)
@@ -76,44 +78,23 @@ class Recogniser:
         yield "title", {piece for piece, own in self._titles.items() if titles & own}
 
 
-def read_cells(content: bytes) -> tuple[list[dict[str, Any]], str]:
-    """Return a notebook's cells, each with `cell_type`, `source` as one text and `metadata`, and "".
+def plain_cells(content: bytes) -> list[dict[str, Any]]:
+    """Return a notebook's cells, each with `cell_type` (code or another), `source` and `grade_id`, all texts.
 
-    Whatever is no notebook gives no cells and a reason, in a few words.
+    Raises:
+        UnreadableNotebook: it cannot be read; the message says why.
     """
-    try:
-        notebook = json.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return [], "not UTF-8 text"
-    except (ValueError, RecursionError):
-        return [], "not JSON" if content.strip() else "empty"
-    if not isinstance(notebook, dict):
-        return [], "JSON, but no notebook"
-    worksheets = notebook.get("worksheets")  # notebooks of format 3
-    first = worksheets[0] if isinstance(worksheets, list) and worksheets else None
-    cells = first.get("cells") if isinstance(first, dict) else notebook.get("cells")
-    if not isinstance(cells, list):
-        return [], "JSON, but without cells"
-    return [_plain(cell) for cell in cells if isinstance(cell, dict)], ""
-
-
-def _plain(cell: dict) -> dict[str, Any]:
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    metadata = cell.get("metadata")
-    return {
-        "cell_type": cell.get("cell_type"),
-        "source": source if isinstance(source, str) else "",
-        "metadata": metadata if isinstance(metadata, dict) else {},
-    }
+    if len(content) > MAX_BYTES:
+        raise UnreadableNotebook(f"The file has more than {MAX_BYTES // 2**20} MiB.")
+    return [
+        {"cell_type": str(cell.get("cell_type")), "source": source_of(cell) or "", "grade_id": grade_id_of(cell)}
+        for cell in read_cells(content)
+    ]
 
 
 def _grade_ids(cells: Iterable[dict]) -> set[str]:
     """The ids of nbgrader's cells."""
-    marks = [cell["metadata"].get("nbgrader") for cell in cells]
-    found = {mark.get("grade_id") for mark in marks if isinstance(mark, dict)}
-    return {name for name in found if isinstance(name, str)}
+    return {cell["grade_id"] for cell in cells} - {""}
 
 
 def _titles(cells: Iterable[dict]) -> list[str]:
