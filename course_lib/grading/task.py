@@ -1,0 +1,89 @@
+"""An exercise made ready for grading: what its source files say, read once for all submissions."""
+
+import ast
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from course_lib.grading.checks import Check, load_checks
+from course_lib.grading.exercise import Exercise
+from course_lib.grading.student_code import UnreadableNotebook, code_cells, grade_id_of, read_cells, source_of
+
+SCHEMA = 1
+_MAX_ANSWER = 20_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """An exercise made ready for grading: its checks loaded, its parameters drawn, its own notebook read.
+
+    Args:
+        basis: SHA-256 of everything that a grade depends on besides submission and secret.
+        prelude: the imports of the exercise's notebook.
+        questions: text of the cell before each cell that is graded by hand, by that cell's id.
+    """
+
+    exercise: Exercise
+    checks: tuple[Check, ...]
+    parameters: dict[str, Any]
+    basis: str
+    prelude: str
+    questions: dict[str, str]
+
+    @property
+    def max_points(self) -> float:
+        """The points of its checks."""
+        return sum(check.points for check in self.checks)
+
+
+def make_task(exercise: Exercise, release_seed: str | None = None) -> Task:
+    """Read what an exercise's grades depend on.
+
+    Args:
+        release_seed: what `course release --seed` was given; None for the public version.
+
+    Raises:
+        ValueError: a check file or the notebook cannot be used.
+    """
+    parameters = exercise.draw_parameters(release_seed)
+    notebook = exercise.notebook.read_bytes()
+    described = repr((exercise.functions, exercise.limits, exercise.manual, sorted(parameters.items()), SCHEMA))
+    basis = hashlib.sha256(b"\0".join([exercise.checks.read_bytes(), notebook, described.encode()])).hexdigest()
+    try:
+        prelude, questions = _imports(notebook), _questions(notebook, exercise)
+    except (UnreadableNotebook, SyntaxError) as error:
+        raise ValueError(f"{exercise.notebook}: {error}") from error
+    return Task(exercise, tuple(load_checks(exercise.checks)), parameters, basis, prelude, questions)
+
+
+def manual_answers(data: bytes, task: Task) -> list[dict[str, Any]]:
+    """Return what the student wrote to each question that is graded by hand.
+
+    The answer is the cell with the question's id; where ids were stripped, the cell behind the question.
+    """
+    cells = read_cells(data)
+    texts = [(source_of(cell) or "").strip() for cell in cells]
+    by_id = {grade_id_of(cell): text for cell, text in zip(cells, texts)}
+    after = dict(zip(texts, [*texts[1:], ""]))
+    return [
+        {"id": question.id, "max_points": question.points,
+         "answer": by_id.get(question.id, after.get(task.questions.get(question.id), ""))[:_MAX_ANSWER]}
+        for question in task.exercise.manual
+    ]  # fmt: skip
+
+
+def _imports(notebook: bytes) -> str:
+    """The import statements of an exercise's own notebook, one a line."""
+    lines = []
+    for cell in code_cells(notebook):
+        tree = ast.parse(cell.source)
+        lines += [ast.unparse(node) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _questions(notebook: bytes, exercise: Exercise) -> dict[str, str]:
+    cells = read_cells(notebook)
+    ids = [grade_id_of(cell) for cell in cells]
+    manual = [question.id for question in exercise.manual]
+    found = {name: ids.index(name) for name in manual if name in ids[1:]}
+    return {name: (source_of(cells[index - 1]) or "").strip() for name, index in found.items()}
