@@ -147,6 +147,19 @@ def test_two_figures_of_one_claim_are_compared_and_the_rest_of_the_sentence_is_n
     assert "From 4.174 to 1.560" in problems(page, [Claim(page.name, claim.fragment, lambda: (4.174, 1.56))])[0]
 
 
+def test_a_claim_holds_a_minus_of_either_kind() -> None:
+    for minus in "-−":
+        page = page_of(f"It changes by {minus}0.312 nats.")
+        assert problems(page, [Claim(page.name, "changes by {:.3f} nats", lambda: -0.3121)]) == []
+        assert len(problems(page, [Claim(page.name, "changes by {:.3f} nats", lambda: 0.3121)])) == 1
+
+
+def test_a_claim_holds_no_number_of_another_cell() -> None:
+    page = Page("notebooks/01_x.ipynb", ("It is 1.540 nats.", "Or is 1.540 bits."), ())
+    (problem,) = problems(page, [Claim(page.name, "It is {:.3f} nats", lambda: 1.54)])
+    assert "1.540 has no source: “Or is 1.540 bits.”" in problem
+
+
 # What a cell prints, and what is cited
 
 
@@ -201,7 +214,8 @@ def test_a_citation_holds_the_number_before_it_and_needs_its_source_on_the_page(
         ("0.640 and 1,115 and 64 and 5,000 and 100 and 0.05 and 0.050", ["0.640", "1,115"]),
         ("1115394 of 1,115,394 (128)", ["1115394", "1,115,394", "128"]),
         ("1.536–1.540 and 1.536-1.541", ["1.536", "1.540", "1.536", "1.541"]),
-        ("92.7 %, 92.8% and 100 %", ["92.7 %", "92.8%"]),
+        ("92.7 %, 92.8% and 100 %; 92.7%-92.9%", ["92.7 %", "92.8%", "92.7%", "92.9%"]),
+        ("...1.54, .640 and 0.125,0.126", ["1.54", ".640", "0.125", "0.126"]),
         ("1e-3, 1.25e-3, −0.312 and -0.313", ["1.25e-3", "−0.312", "-0.313"]),
         ("804k or 1.12 million", ["804k", "1.12 million"]),
         ("1.54nats, **1.55**, (1.56), ~1.57, 1.58.", ["1.54", "1.55", "1.56", "1.57", "1.58"]),
@@ -220,7 +234,7 @@ def test_a_citation_holds_the_number_before_it_and_needs_its_source_on_the_page(
         ("# 1,115 things\n\n## 1.25\n\n1.26", ["1.26"]),
         ("```python\nx = 1.25\n```\n1.26\n~~~\n1.27\n~~~", ["1.26"]),
         ("```{glossary}\nnat\n  About 1.44 bits.\n```\nand 1.26", ["1.44", "1.26"]),
-        ("````{note}\n1.25\n```sh\n1.26\n```\n````\n1.27", ["1.25", "1.27"]),
+        ("````{note}\n1.25\n```sh\n1.26\n\n1.28\n```\n````\n1.27", ["1.25", "1.27"]),
         ("```{literalinclude} x.py\n:lines: 125-128\n```", []),
         ("128. a step\n<img width=\"390\"> <!-- 1.25 -->", []),
         ("One stray ` here.\n\n1.25 there ` too, and 1 $.\n\n1.26 $", ["1.25", "1.26"]),
@@ -256,7 +270,7 @@ def test_the_sentence_around_a_number(text: str, sentence: str) -> None:
 
 
 def test_a_notebook_gives_its_markdown_its_quiz_and_what_its_cells_print(tmp_path: Path) -> None:
-    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "exercises" / "x").mkdir(parents=True)
     outputs = [
         new_output("stream", name="stdout", text="loss 1.251\n«a sample of 1.252»\n"),
         new_output("stream", name="stderr", text="1.253"),
@@ -270,12 +284,20 @@ def test_a_notebook_gives_its_markdown_its_quiz_and_what_its_cells_print(tmp_pat
         new_code_cell('print("1.262")', outputs=outputs),
         new_code_cell(quiz),
     ]
-    path = tmp_path / "notebooks" / "01_x.ipynb"
+    path = tmp_path / "exercises" / "x" / "x.ipynb"
     nbformat.write(new_notebook(cells=cells), path)
     (page,) = [page for page in read_pages(tmp_path)]
-    assert page.name == "notebooks/01_x.ipynb"
+    assert page.name == "exercises/x/x.ipynb"
     assert sorted(number for text in page.prose for number in numbers(text)) == ["1.256", "1.257", "1.258", "1.261"]
     assert [number.text for number in page.printed] == ["1.251", "1.255"]
+
+
+def test_a_page_prints_what_its_examples_print(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("It is 0.333 and 1.25.\n\n```python\n>>> x = 1.25\n>>> 1 / 3\n0.3333333333333333\n```\n")
+    (page,) = read_pages(tmp_path)
+    (problem,) = problems(page)
+    assert problem.startswith("README.md: 1.25 has no source")
 
 
 def test_only_quiz_cells_give_their_strings() -> None:

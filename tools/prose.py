@@ -24,7 +24,7 @@ from tools import project
 from tools.notebooks import INSTALL_TAG, code_cells, tags
 
 SIGNIFICANT = 3
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<!\.)\.\d+"
 _EXPONENT = r"e[-+−]?\d+"
 FIGURE = rf"(?<![\d.,])[-+−]?(?:{_DIGITS})(?:{_EXPONENT})?%?"  # as a format writes one
 SUFFIXES = {"%": -2, "k": 3, "thousand": 3, "million": 6, "billion": 9}  # powers of ten
@@ -33,8 +33,8 @@ QUIZ_CALLS = ("Numeric", "Choice")
 CITED = re.compile(r"<!--\s*cited:\s*(.*?)\s*-->", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _NUMBER = re.compile(
-    r"(?<![\w.#])(?<![A-Za-z][-‑])"  # not within a word, a name or another number
-    r"(?P<sign>(?<![\d%)])[-+−])?"  # the dash of a range is no sign
+    r"(?<![\w#])(?<![A-Za-z][-‑])"  # not within a word, a name or another number
+    r"(?P<sign>(?<![%)])[-+−])?"  # the dash of a range is no sign
     rf"(?P<digits>{_DIGITS})(?P<exponent>{_EXPONENT})?"
     r"(?P<suffix>\s?%|k\b|\s(?:thousand|million|billion)\b)?"
 )
@@ -88,7 +88,7 @@ class Number:
             return False
         gap = min(abs(printed.value - self.value), abs(abs(printed.value) - self.value))
         # Half a unit either way: 2.485 was rounded already, so it may come from above or from below.
-        return gap == 0 if printed.place == self.place else 2 * gap <= Decimal(1).scaleb(self.place)
+        return 2 * gap <= Decimal(1).scaleb(self.place)
 
 
 @dataclass(frozen=True)
