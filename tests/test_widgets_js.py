@@ -187,11 +187,17 @@ def test_judgement_names_the_mistake(js):
 
 
 def described_alike(js, piece, view, name_values):
-    for settings in name_values:
-        for name, value in settings.items():
+    """Compare the words of both languages after each of these settings, one upon the other."""
+    first = {k: v for k, v in view.get_state().items() if not k.startswith("_") and k != "layout"}
+    together, settings, words = {}, [], []
+    for setting in name_values:
+        together = {**together, **setting}
+        for name, value in setting.items():
             setattr(view, name, value)
-        state = {k: v for k, v in view.get_state().items() if not k.startswith("_") and k != "layout"}
-        assert js(piece, "m.describe(m.read(name => args[0][name]))", state) == view.describe()
+        settings.append(together)
+        words.append(view.describe())
+    said = "args[1].map(chosen => m.describe(m.read(name => chosen[name] ?? args[0][name])))"
+    assert js(piece, said, first, settings) == words
 
 
 def test_words_are_the_same_in_both_languages(js):

@@ -9,7 +9,7 @@ from recorded_variants import cut, lesson, museum
 from course_lib.corpus_figures import load_corpus_figures
 from course_lib.runs import Run
 from course_lib.widgets import base, explore_recorded
-from course_lib.widgets.curves import EVERY_STEP, kept_positions, stops_of
+from course_lib.widgets.curves import EVERY_STEP, context_groups, stops_of
 from course_lib.widgets.recorded import has_own_loss
 
 LABELS = {run: f"Run {letter}" for run, letter in zip(("lesson-64", "breaks-off", "another-target", "brief"), "ABCD", strict=True)}
@@ -42,16 +42,19 @@ def test_at_every_stop_stand_the_values_of_the_run(run: Run):
 def test_text_and_losses_by_position_are_those_of_the_moments():
     run, (stored,) = lesson(), explore_recorded(["lesson-64"]).runs
     assert stored["samples"] == [[step, text.lstrip("\n")] for step, text in zip(run.moment_steps, run.samples, strict=True)]
-    assert [step for step, _ in stored["by_position"]] == run.moment_steps.tolist()
-    for step, losses in stored["by_position"]:
+    assert [step for step, _ in stored["by_context"]] == run.moment_steps.tolist()
+    for step, losses in stored["by_context"]:
         exact = run.val_loss_by_position[list(run.evaluation_steps).index(step)]
-        assert losses == [short(exact[p]) for p in stored["positions"]]
+        assert losses[:4] == [short(loss) for loss in exact[:4]]
+        whole = sum(loss * (most - fewest + 1) for loss, (fewest, most) in zip(losses, stored["contexts"], strict=True))
+        assert whole / 64 == pytest.approx(exact.mean(), rel=1e-3)
 
 
 @pytest.mark.parametrize("T", [1, 2, 8, 16, 17, 32, 64, 128, 300])
-def test_kept_positions_are_few_and_have_both_ends(T: int):
-    kept = kept_positions(T)
-    assert kept == sorted(set(kept)) and kept[0] == 0 and kept[-1] == T - 1 and len(kept) <= 32
+def test_groups_of_positions_are_few_and_cover_each_once(T: int):
+    groups = context_groups(T)
+    assert [n for fewest, most in groups for n in range(fewest, most + 1)] == list(range(1, T + 1))
+    assert len(groups) <= 20 and groups[: min(T, 8)] == [[n, n] for n in range(1, min(T, 8) + 1)]
 
 
 def test_a_thinned_curve_keeps_every_extreme_and_every_mean():
@@ -69,7 +72,7 @@ def test_a_thinned_curve_keeps_every_extreme_and_every_mean():
 
 def test_a_run_is_light_on_a_page():
     (stored,) = explore_recorded(["lesson-64"]).runs
-    assert len(json.dumps(stored, separators=(",", ":"))) < 12.5 * 1024
+    assert len(json.dumps(stored, separators=(",", ":"))) < 12 * 1024
 
 
 def test_the_slider_has_few_stops():

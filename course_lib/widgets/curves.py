@@ -16,8 +16,8 @@ EVEN, GROWING = 72, 40
 """Stretches of a longer run: so many of one length, cut further where the log axis shows more."""
 GRID = tuple(int(m * 10**power) for power in range(6) for m in (1, 1.5, 2, 3, 5, 7) if m * 10**power % 1 == 0)
 """Stops of a longer run, where it has such steps, beside those that were measured."""
-NEAR_POSITIONS, FAR_POSITIONS = 16, 16
-"""Positions of which the loss is stored: all of the first, then so many at growing distances."""
+NEAR, FAR = 8, 12
+"""Losses by position: of each of the first, then means of so many growing groups, which are less noisy."""
 
 
 def short(value: float) -> float:
@@ -57,7 +57,7 @@ def run_state(
         "curve": thinned(steps, loss, lr, norm),
         "evaluations": [[int(step), None if train is None else short(train), short(val)] for step, train, val in evaluations],
         "samples": [[int(step), text.lstrip("\n")] for step, text in samples],
-        "positions": [], "by_position": [],
+        "contexts": [], "by_context": [],
     }  # fmt: skip
 
 
@@ -76,10 +76,11 @@ def thinned(steps: np.ndarray, loss: np.ndarray, lr: np.ndarray, norm: np.ndarra
     return {"step": steps[middle].tolist(), "lr": _list(lr[middle]), "loss": extremes(loss), "norm": extremes(norm)}
 
 
-def kept_positions(context_length: int) -> list[int]:
-    """Return the positions whose losses are stored: dense where they differ most, with the last one."""
-    far = np.geomspace(NEAR_POSITIONS, max(NEAR_POSITIONS, context_length - 1), FAR_POSITIONS)
-    return sorted({p for p in (*range(NEAR_POSITIONS), *far.round().astype(int).tolist()) if p < context_length})
+def context_groups(context_length: int) -> list[list[int]]:
+    """Return `[fewest, most]` tokens of context of each group of positions: single ones, then growing groups."""
+    ends = [*range(1, NEAR + 1), *np.geomspace(NEAR, max(NEAR, context_length), FAR + 1).round().astype(int).tolist()]
+    ends = sorted({end for end in ends if end <= context_length})
+    return [[before + 1, end] for before, end in zip([0, *ends], ends, strict=False)]
 
 
 def _starts(n: int) -> np.ndarray:

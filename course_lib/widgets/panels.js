@@ -161,7 +161,7 @@ function paintSmall(pen, state, frame, narrow, name, label, { least, show, limit
   const series = state.shown.map(({ run }, i) => [run.curve.step, rows[i].at(-1)]);
   const found = topOf(limit === null ? series : [...series, [[state.end], [limit]]], state.end);
   const high = found.top * 1.1 || least;
-  const vertical = { low: 0, high, at: ticks(0, high, 2), label, colour: name, show };
+  const vertical = { low: 0, high, at: ticks(0, high, 3), label, colour: name, show };
   const { X, Y } = axes(pen, frame, stepAxis(state, below, narrow), vertical);
   const at = (step) => X(state.log ? Math.max(step, FIRST) : step);
   const beside = frame.x - 34 + pen.measure(label, { size: 12, weight: 600 }) + 16;
@@ -175,7 +175,7 @@ function paintSmall(pen, state, frame, narrow, name, label, { least, show, limit
 }
 
 function paintPositions(pen, state, frame, beside) {
-  const longest = Math.max(...state.shown.map(({ run }) => (run.positions.at(-1) ?? 0) + 1));
+  const longest = Math.max(...state.shown.map(({ run }) => run.contexts.at(-1)?.[1] ?? 1));
   const axis = lossAxis(state);
   const horizontal = { low: 1, high: Math.max(2, longest), log: true, at: [1, 4, 16, 64, 256].filter((n) => n <= longest), label: "tokens of context" };
   const { X, Y } = axes(pen, frame, horizontal, { ...axis, at: ticks(axis.low, axis.high, beside ? 5 : 3), show: beside ? () => "" : String });
@@ -183,8 +183,8 @@ function paintPositions(pen, state, frame, beside) {
   paintLandmarks(pen, frame, Y, state.landmarks, !beside);
   inside(pen, frame, () => {
     for (const [order, { run, place }] of state.shown.entries()) {
-      const line = (losses) => losses.map((nats, i) => [X(run.positions[i] + 1), Y(nats)]);
-      const final = run.by_position.at(-1);
+      const line = (losses) => losses.map((nats, i) => [X(Math.sqrt(run.contexts[i][0] * run.contexts[i][1])), Y(nats)]);
+      const final = run.by_context.at(-1);
       if (final && final !== place) pen.path(line(final[1]), { colour: "val", width: 1.4, alpha: 0.4, dash: looks[order].dash });
       if (place) pen.path(line(place[1]), { colour: "val", width: 2.2, dash: looks[order].dash });
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from course_lib.corpus_figures import load_corpus_figures
 from course_lib.runs import Run, load_run
-from course_lib.widgets.curves import kept_positions, run_state, short, stops_of
+from course_lib.widgets.curves import context_groups, run_state, short, stops_of
 from course_lib.widgets.training import RunPicture, finite_or_none, show_runs
 
 OTHER_TARGETS = {"unshifted_batch", "twice_shifted_batch"}
@@ -77,15 +77,18 @@ def _to_state(run: Run, label: str, stops: Sequence[int], *, told: bool) -> dict
         samples=list(zip(run.moment_steps.tolist(), run.samples, strict=True)),
         max_norm=finite_or_none(float(run.recipe["max_norm"])) if told else None,
     )  # fmt: skip
-    positions = kept_positions(run.val_loss_by_position.shape[1])
+    contexts = context_groups(run.val_loss_by_position.shape[1])
     chosen = np.isin(run.evaluation_steps, run.moment_steps)
-    rows = zip(run.evaluation_steps[chosen].tolist(), run.val_loss_by_position[chosen][:, positions], strict=True)
+    rows = zip(run.evaluation_steps[chosen].tolist(), run.val_loss_by_position[chosen], strict=True)
     return state | {
         "stopped": None if run.stopped is None else run.stopped["step"],
         "own_loss": told and has_own_loss(run.recipe),
-        "positions": positions,
-        "by_position": [[step, list(map(short, losses))] for step, losses in rows if np.isfinite(losses).all()],
-    }
+        "contexts": contexts,
+        "by_context": [
+            [step, [short(losses[fewest - 1 : most].mean()) for fewest, most in contexts]]
+            for step, losses in rows if np.isfinite(losses).all()
+        ],
+    }  # fmt: skip
 
 
 def has_own_loss(recipe: Mapping[str, Any]) -> bool:

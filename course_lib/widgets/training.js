@@ -29,20 +29,21 @@ export function read(get) {
     const { at } = run;
     const i = indexAt(at.step, step);
     const record = { step: at.step[i], loss: at.loss[i], lr: at.lr[i], norm: at.norm[i] };
-    return { run, record, evaluated: latest(run.evaluations, step), place: latest(run.by_position, step), sample: latest(run.samples, step) };
+    return { run, record, evaluated: latest(run.evaluations, step), place: latest(run.by_context, step), sample: latest(run.samples, step) };
   });
   return {
     shown, step, end, log: get("log_steps"), landmarks: get("landmarks"),
     labelled: Boolean(runs[0].label), own: chosen.some((run) => run.own_loss),
-    byPosition: runs.some((run) => run.by_position.length), sampled: runs.some((run) => run.evaluations.some(([, train]) => train !== null)),
+    byPosition: runs.some((run) => run.by_context.length), sampled: runs.some((run) => run.evaluations.some(([, train]) => train !== null)),
   };
 }
 
-// The losses by position in words: after the first token, a quarter of them, all.
-function describePositions({ run: { positions }, place }) {
+// The losses by tokens of context in words: one, about a quarter of them, the most.
+function describePositions({ run: { contexts }, place }) {
   if (!place) return "";
-  const picked = new Set([0, indexAt(positions, Math.floor(positions.at(-1) / 4)), positions.length - 1]);
-  const words = [...picked].map((i) => `${place[1][i].toFixed(2)} after ${positions[i] + 1}`).join(", ");
+  const quarter = indexAt(contexts.map(([fewest]) => fewest), Math.floor(contexts.at(-1)[1] / 4));
+  const picked = new Set([0, quarter, contexts.length - 1]);
+  const words = [...picked].map((i) => `${place[1][i].toFixed(2)} after ${[...new Set(contexts[i])].join(" to ")}`).join(", ");
   return ` Validation loss by tokens of context at step ${grouped(place[0])}: ${words}.`;
 }
 
@@ -76,14 +77,15 @@ const since = (name, { shown, step }, stepOf) => {
 
 function stats(state) {
   const { step, sampled, own } = state;
-  const measured = state.shown.every(({ evaluated }) => evaluated);
-  const exact = (name) => (measured ? `${name}, step ${[...new Set(state.shown.map(({ evaluated }) => grouped(evaluated[0])))].join(" | ")}` : name);
+  const measured = new Set(state.shown.map(({ evaluated }) => evaluated?.[0]));
+  const [when] = measured;
+  const exact = measured.size === 1 && when !== undefined ? `validation, step ${grouped(when)}` : "validation";
   const rates = new Set(state.shown.map(({ record }) => record.lr));
   return [
     [grouped(step), "step"],
     [each(state, ({ record }) => record.loss.toFixed(2)), since(own ? "training loss, its own" : "training loss", state, ({ record }) => record.step), "train"],
     ...(sampled ? [[each(state, ({ evaluated }) => evaluated?.[1]?.toFixed(2) ?? "–"), "training sample", "train"]] : []),
-    [each(state, ({ evaluated }) => evaluated?.[2].toFixed(2) ?? "–"), exact("validation"), "val"],
+    [each(state, ({ evaluated }) => evaluated?.[2].toFixed(2) ?? "–"), exact, "val"],
     [rates.size === 1 ? scientific([...rates][0]) : each(state, ({ record }) => rate(record.lr)), "learning rate", "lr"],
     [each(state, ({ record }) => record.norm.toFixed(2)), "gradient norm", "norm"],
   ];

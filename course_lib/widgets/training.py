@@ -109,13 +109,14 @@ def _describe_run(run: Mapping[str, Any], step: int) -> str:
 
 
 def _positions(run: Mapping[str, Any], step: int) -> str:
-    """Return the sentence on the losses by position: after the first token, a quarter of them, all."""
-    row = _latest(run["by_position"], step)
+    """Return the sentence on the losses by tokens of context: one, about a quarter of them, the most."""
+    row = _latest(run["by_context"], step)
     if row is None:
         return ""
-    positions, losses = run["positions"], row[1]
-    picked = dict.fromkeys((0, max(0, bisect_right(positions, positions[-1] // 4) - 1), len(positions) - 1))
-    words = ", ".join(f"{fixed(losses[i], 2)} after {positions[i] + 1}" for i in picked)
+    contexts = run["contexts"]
+    quarter = max(0, bisect_right(contexts, contexts[-1][1] // 4, key=lambda group: group[0]) - 1)
+    picked = dict.fromkeys((0, quarter, len(contexts) - 1))
+    words = ", ".join(f"{fixed(row[1][i], 2)} after {' to '.join(map(str, dict.fromkeys(contexts[i])))}" for i in picked)
     return f" Validation loss by tokens of context at step {row[0]:,}: {words}."
 
 
@@ -193,7 +194,7 @@ def finite_or_none(value: float | None) -> float | None:
 
 def _height(runs: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """Return the pixels to keep free on wide and on narrow pages; the sample's box by the module's own rule."""
-    wide, narrow = (596, 697) if not runs[0]["positions"] else (640, 990)
+    wide, narrow = (596, 697) if not runs[0]["contexts"] else (640, 990)
     texts = [text for run in runs for _, text in run["samples"]]
     if not texts:
         return wide, narrow
