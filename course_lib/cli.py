@@ -14,7 +14,10 @@ COMMANDS = {
     "record": ("course_lib.museum.commands", "train recipes of the run museum and write their run files"),
     "runs": ("course_lib.museum.commands", "list the recorded runs with their main figures"),
     "claims": ("tools.claims", "hold every figure of the prose to what it comes from"),
+    "release": ("course_lib.grading.release", "make the students' versions of the exercises"),
     "collect": ("course_lib.grading.collect", "gather notebooks from Canvas, Moodle or a folder for grading"),
+    "grade": ("course_lib.grading.commands", "grade submitted notebooks in a box and write results and feedback"),
+    "merge": ("course_lib.grading.commands", "join the results of course grade --shard"),
     "export": ("course_lib.grading.export", "hand grades to Canvas, Gradescope or nbgrader"),
     "similarity": ("course_lib.grading.similarity", "write the students' functions for Dolos or JPlag"),
 }
