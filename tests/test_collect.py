@@ -16,7 +16,7 @@ from course_lib.grading import archives, collect, recognise
 from course_lib.grading.collection import File, read_collection, read_late
 from course_lib.grading.origins import origin_of, own_stem
 from course_lib.grading.text import safe_name
-from tests.exercise_folder import answered, cell, make_exercises, notebook, unmarked
+from exercise_folder import answered, cell, make_exercises, notebook, unmarked
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ OUTCOMES = {
 }
 SENTENCES = {
     "graded": "Your notebook was graded.",
-    "student_error": "The function that the exercise asks for was not there when your notebook had run.",
-    "time_out": "Your notebook was stopped at its time limit before the checks could start.",
+    "student_error": "Your notebook could not be checked as it stands. The reason is below.",
+    "time_out": "Your code was stopped at a time limit. Which one is below.",
     "grader_error": (
         "There is no grade yet. The grader failed, not your notebook, and it will be graded again. "
         "This is not a zero."
