@@ -17,12 +17,12 @@ USER = "65534"
 _LIBRARY = "/course"  # where course_lib's folder appears
 _CORPUS = "/course/corpus.txt"
 _START = (
-    "import sys; sys.path[:0] = [sys.argv.pop(1)]; sys.path += [p for p in sys.argv.pop(1).split(':') if p]; "
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.path += filter(None, sys.argv.pop(1).split(':')); "
     "from course_lib.grading.server import main; main(sys.argv[1:])"
 )
-_APPARMOR = """Ubuntu 23.10 and later let no unconfined program make user namespaces. Allow bwrap, as root:
-  printf 'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile bwrap /usr/bin/bwrap flags=(unconfined) {\\n  userns,\\n}\\n' \\
-    > /etc/apparmor.d/bwrap && systemctl reload apparmor"""
+_APPARMOR = r"""Ubuntu 23.10 and later let no unconfined program make user namespaces. Allow bwrap, as root:
+  printf 'abi <abi/4.0>,\ninclude <tunables/global>\nprofile bwrap %s flags=(unconfined) {\n  userns,\n}\n' \
+    "$(command -v bwrap)" > /etc/apparmor.d/bwrap && systemctl reload apparmor"""
 
 
 class BoxUnavailable(Exception):
@@ -59,8 +59,8 @@ def explain_refusal(output: str) -> str:
     return "\n".join(lines)
 
 
-def command(control: int, isolation: str) -> list[str]:
-    """Return the command that starts the server in a box, with the control socket's number.
+def command(control: int, isolation: str, warm: str) -> list[str]:
+    """Return the command that starts the server in a box, with the control socket's number; see `server`.
 
     Raises:
         BoxUnavailable: there is no bwrap.
@@ -84,12 +84,12 @@ def command(control: int, isolation: str) -> list[str]:
     if corpus_file():
         line += ["--ro-bind", corpus_file(), _CORPUS]
     line += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
-    return [*line, *_server(control, isolation)]
+    return [*line, *_server(control, isolation, warm, _LIBRARY)]
 
 
-def unsafe_command(control: int) -> list[str]:
+def unsafe_command(control: int, warm: str) -> list[str]:
     """Return the command that starts the same server with no box around it: for one's own code only."""
-    return _server(control, "none", library=str(_package().parent))
+    return _server(control, "none", warm, str(_package().parent))
 
 
 def unsafe_environment() -> dict[str, str]:
@@ -131,9 +131,10 @@ def corpus_file() -> str | None:
     return str(cached) if cached.is_file() else None
 
 
-def _server(control: int, isolation: str, library: str = _LIBRARY) -> list[str]:
+def _server(control: int, isolation: str, warm: str, library: str) -> list[str]:
     kept = [path for path in environment_folders() if _lies_in(path, "/tmp")] if isolation != "none" else []
-    return [sys.executable, "-I", "-B", "-c", _START, library, ":".join(_site_folders()), str(control), isolation, *kept]
+    python = [sys.executable, "-I", "-B", "-c", _START, library, ":".join(_site_folders())]
+    return [*python, str(control), isolation, warm, *kept]
 
 
 def _environment(corpus: str | None) -> dict[str, str]:
@@ -169,7 +170,8 @@ def _site_folders() -> list[str]:
 
 def _library_folders() -> list[str]:
     """Folders that a cluster's module system has told the loader of."""
-    return [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/") and os.path.isdir(path)]
+    named = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    return [path for path in named if path.startswith("/") and os.path.isdir(path)]
 
 
 def _links_of_interpreter() -> list[str]:

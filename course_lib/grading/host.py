@@ -14,7 +14,7 @@ from course_lib.grading import box
 from course_lib.grading.checks import GraderError, StudentError, TimeOut, Value
 from course_lib.grading.frames import MAX_LOG, Channel, Closed, Late
 from course_lib.grading.protocol import ProtocolError
-from course_lib.grading.server import BOX, NAMESPACES, NONE, REQUEST
+from course_lib.grading.server import BOX, NAMESPACES, NONE, OPTIMIZERS, REQUEST, TORCH
 
 _START_SECONDS = 180  # importing PyTorch from a cold network disk takes that long
 _FORK_SECONDS = 60
@@ -28,6 +28,7 @@ class Box:
 
     Args:
         unsafe: whether to run the same server with no box around it, for one's own code.
+        optimizers: whether to import what PyTorch's optimizers need once, rather than in each child.
 
     Attributes:
         refused: why the kernel refuses children namespaces of their own within a box; then each child has
@@ -37,9 +38,9 @@ class Box:
         box.BoxUnavailable: the box cannot be started on this machine.
     """
 
-    def __init__(self, *, unsafe: bool = False) -> None:
-        self._unsafe = unsafe
-        self._server = _Server(NONE if unsafe else NAMESPACES)
+    def __init__(self, *, unsafe: bool = False, optimizers: bool = True) -> None:
+        self._warm = OPTIMIZERS if optimizers else TORCH
+        self._server = _Server(NONE if unsafe else NAMESPACES, self._warm)
         self.refused = self._server.refused
         if self.refused:
             self._server.close()
@@ -52,7 +53,7 @@ class Box:
         """
         if not self.refused:
             return self._server.fork(memory_bytes, cpu_seconds, own_box=False)
-        server = _Server(BOX)
+        server = _Server(BOX, self._warm)
         try:
             return server.fork(memory_bytes, cpu_seconds, own_box=True)
         except GraderError:
@@ -70,16 +71,17 @@ class Box:
 
 
 class _Server:
-    def __init__(self, isolation: str) -> None:
+    def __init__(self, isolation: str, warm: str) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()
         with theirs:
             number = theirs.fileno()
-            line = box.unsafe_command(number) if isolation == NONE else box.command(number, isolation)
+            unsafe = isolation == NONE
+            line = box.unsafe_command(number, warm) if unsafe else box.command(number, isolation, warm)
             self.process = _starter.submit(
                 subprocess.Popen, line, pass_fds=[number], stdin=subprocess.DEVNULL, stdout=self._errors,
-                stderr=self._errors, env=box.unsafe_environment() if isolation == NONE else {},
+                stderr=self._errors, env=box.unsafe_environment() if unsafe else {},
             ).result()  # fmt: skip
         try:
             greeting = Channel(self._control).receive(time.monotonic() + _START_SECONDS)

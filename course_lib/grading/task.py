@@ -21,6 +21,7 @@ class Task:
         basis: SHA-256 of everything that a grade depends on besides submission and secret.
         prelude: the imports of the exercise's notebook.
         questions: text of the cell before each cell that is graded by hand, by that cell's id.
+        uses_optimizers: whether notebook or checks make any.
     """
 
     exercise: Exercise
@@ -29,6 +30,7 @@ class Task:
     basis: str
     prelude: str
     questions: dict[str, str]
+    uses_optimizers: bool
 
     @property
     def max_points(self) -> float:
@@ -48,12 +50,14 @@ def make_task(exercise: Exercise, release_seed: str | None = None) -> Task:
     parameters = exercise.draw_parameters(release_seed)
     notebook = exercise.notebook.read_bytes()
     described = repr((exercise.functions, exercise.limits, exercise.manual, sorted(parameters.items()), SCHEMA))
-    basis = hashlib.sha256(b"\0".join([exercise.checks.read_bytes(), notebook, described.encode()])).hexdigest()
+    checks = exercise.checks.read_bytes()
+    basis = hashlib.sha256(b"\0".join([checks, notebook, described.encode()])).hexdigest()
     try:
         prelude, questions = _imports(notebook), _questions(notebook, exercise)
     except (UnreadableNotebook, SyntaxError) as error:
         raise ValueError(f"{exercise.notebook}: {error}") from error
-    return Task(exercise, tuple(load_checks(exercise.checks)), parameters, basis, prelude, questions)
+    uses_optimizers = b"optim" in checks + notebook
+    return Task(exercise, tuple(load_checks(exercise.checks)), parameters, basis, prelude, questions, uses_optimizers)
 
 
 def manual_answers(data: bytes, task: Task) -> list[dict[str, Any]]:
