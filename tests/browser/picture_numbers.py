@@ -14,6 +14,7 @@ from statistics import median
 import torch
 
 from course_lib import Corpus, WarmupCosine, WarmupLinear, WarmupStableDecay, clip_grad_norm, split
+from course_lib.runs import load_run, run_names
 from course_lib.widgets.batches import offsets
 from course_lib.widgets.corpus import expected_overlap
 from course_lib.widgets.loss import SAMPLES, standard_normals
@@ -134,29 +135,91 @@ def schedule_words(at: Settings, state: dict, corpus: Corpus) -> Words:
     )  # fmt: skip
 
 
+def short(value: float) -> float:
+    """`value` as a page stores it."""
+    return float(f"{value:.4g}")
+
+
+def run_values(run: dict, step: int) -> dict:
+    """A run's values at or before `step`: of the recorded run with this name, else of what the page stores."""
+    if run["label"] in run_names():
+        recorded = load_run(run["label"])
+        update = min(step, len(recorded.loss) - 1)
+        values = recorded.loss[update], recorded.lr[update], recorded.grad_norm[update]
+        measured = zip(recorded.evaluation_steps.tolist(), recorded.train_loss, recorded.val_loss, strict=True)
+        samples = zip(recorded.moment_steps.tolist(), recorded.samples, strict=True)
+    else:
+        i = bisect_right(run["at"]["step"], step) - 1
+        update, values = run["at"]["step"][i], [run["at"][name][i] for name in ("loss", "lr", "norm")]
+        measured, samples = run["evaluations"], run["samples"]
+    loss, lr, norm = map(short, values)
+    found = {"step": update, "loss": fixed(loss, 2), "lr": lr, "norm": fixed(norm, 2), "val": None, "sample": None}
+    for when, train, val in measured:
+        if when <= step:
+            found |= {"when": when, "val": fixed(short(val), 2), "train": None if train is None else fixed(short(train), 2)}
+    for when, text in samples:
+        if when <= step:
+            found["sample"] = f"at step {whole(when)}:{text.lstrip(chr(10))}"
+    return found
+
+
 def run_words(at: Settings, state: dict, corpus: Corpus) -> Words:
-    i = bisect_right(state["steps"], at["step"]) - 1
-    step, loss, norm, lr = state["steps"][i], fixed(state["loss"][i], 2), fixed(state["norm"][i], 2), f"{state['lr'][i]:.2e}"
-    val = [(fixed(value, 2), whole(when)) for when, value in state["val"] if when <= at["step"]]
-    label = f"validation, step {val[-1][1]}" if val else "validation"
-    samples = [(when, text) for when, text in state["samples"] if when <= at["step"]]
-    below = f"Written by the model at step {whole(samples[-1][0])}:{samples[-1][1].lstrip(chr(10))}" if samples else "No sample yet."
-    return Words(
-        {"step": whole(step), "training loss": loss, label: val[-1][0] if val else "–", "learning rate": lr, "gradient norm": norm},
-        [f"A run of {whole(len(state['steps']))} steps. At step {whole(step)}: training loss {loss}",
-         *([f"validation loss {val[-1][0]} of step {val[-1][1]}"] if val else []), f"learning rate {lr}, gradient norm {norm}.",
-         *([f"Norms above {fixed(state['max_norm'], 2)} are clipped."] if state["max_norm"] is not None else []),
-         *(f"{label} {fixed(at_loss, 2)}" for label, at_loss in state["landmarks"])],
-        below if state["samples"] else "",
-    )  # fmt: skip
+    over = at.get("over_index", 0)
+    shown = [state["runs"][at.get("run_index", 0)], *([state["runs"][over - 1]] if over else [])]
+    end = max(max(run["at"]["step"][-1], *(row[0] for row in run["evaluations"]), 0) for run in shown)
+    step = min(state["stops"][at["stop"]], end)
+    values = [run_values(run, step) for run in shown]
+    own = " its own" if any(run["own_loss"] for run in shown) else ""
+    updates, measured = ({value[key] for value in values if key in value} for key in ("step", "when"))
+    rates = [f"{value['lr']:.2e}" for value in values]
+    if len({value["lr"] for value in values}) > 1:
+        rates = [browser_rate(value["lr"]) for value in values]
+    label = "training loss" + ("," * bool(own)) + own + (f", step {whole(*updates)}" if len(updates) == 1 and updates != {step} else "")
+    val = f"validation, step {whole(*measured)}" if len(measured) == 1 and all(value["val"] for value in values) else "validation"
+    exact = any(row[1] is not None for run in state["runs"] for row in run["evaluations"])
+    stats = {
+        "step": whole(step), label: " | ".join(value["loss"] for value in values),
+        **({"training sample": " | ".join(value.get("train") or "–" for value in values)} if exact else {}),
+        val: " | ".join(value["val"] or "–" for value in values),
+        "learning rate": " | ".join(dict.fromkeys(rates)), "gradient norm": " | ".join(value["norm"] for value in values),
+    }  # fmt: skip
+    sentences = [f"{name} {fixed(nats, 2)}" for name, nats in state["landmarks"]]
+    for run, value in zip(shown, values, strict=True):
+        sentences += [
+            f"{run['label'] + ', a' if run['label'] else 'A'} run of {whole(run['count'])} steps",
+            f"At step {whole(step)}: training loss {value['loss']}",
+            f"learning rate {value['lr']:.2e}, gradient norm {value['norm']}.",
+            *([f"validation loss {value['val']} of step {whole(value['when'])}"] if value["val"] else []),
+            *([f"Norms above {fixed(run['max_norm'], 2)} are clipped."] if run["max_norm"] is not None else []),
+        ]
+    sample = values[0]["sample"]
+    below = f"Written by {shown[0]['label'] or 'the model'} {sample}" if sample else "No sample yet."
+    return Words(stats, sentences, below if any(run["samples"] for run in state["runs"]) else "")
+
+
+def browser_rate(value: float) -> str:
+    """A rate as JavaScript's `toExponential(1)` writes it, without an empty decimal."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}" if value else "0"
+
+
+def run_controls(state: dict) -> dict[str, str]:
+    """The controls of the run picture: those that choose among runs come last, for a short run has fewer stops."""
+    place = "step" if state["stops"] == list(range(len(state["stops"]))) else "place in the run"
+    choose = {"run": "run_index", "laid over it": "over_index"} if len(state["runs"]) > 1 else {}
+    return {place: "stop", "stretch the first steps (log axis)": "log_steps", **choose}
 
 
 @dataclass(frozen=True)
 class Expected:
     """A chapter's picture: which control sets which trait, and what it says."""
 
-    controls: dict[str, str]
+    controls: dict[str, str] | Callable[[dict], dict[str, str]]
     words: Callable[[Settings, dict, Corpus], Words]
+
+    def controls_of(self, state: dict) -> dict[str, str]:
+        """The trait that each control sets, by description; where they differ, by what is stored of the picture."""
+        return self.controls(state) if callable(self.controls) else self.controls
 
 
 # By the picture's class, the controls in the order in which they are moved; each stays at its largest setting.
@@ -177,5 +240,5 @@ PICTURES = {
         {"shape": "shape_index", "W, warmup steps": "W", "D, floor reached at": "D", "peak": "peak", "floor": "floor",
          "step": "step"}, schedule_words,
     ),
-    "RunPicture": Expected({"step": "step", "stretch the first steps (log axis)": "log_steps"}, run_words),
+    "RunPicture": Expected(run_controls, run_words),
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Every picture of the built site says what the library computes, wherever its controls stand."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +9,20 @@ from picture_numbers import PICTURES, Settings, Words
 
 from tools import project
 
-CHAPTERS = [path.relative_to(project.ROOT).with_suffix("").as_posix() for path in project.chapters()]
+
+
+def pictured() -> list[tuple[str, int]]:
+    """Each picture of the chapters as the chapter's name and the picture's number in it."""
+    found = []
+    for path in project.chapters():
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        name = path.relative_to(project.ROOT).with_suffix("").as_posix()
+        found += [(name, number) for number in range(len(re.findall(r"^\w+ = explore_\w+\(", code, re.M)))]
+    return found
+
+
+CHAPTER_PICTURES = pictured()
 PHONE = {"width": 390, "height": 844}
 STATE = "() => document.querySelector('script[type=\"application/vnd.jupyter.widget-state+json\"]').textContent"
 # All that a picture shows, once it had two frames to draw: its numbers, its words, its text, and of its
@@ -41,31 +55,37 @@ class Live:
     kind: str
     state: dict
     models: dict
+    view: object
     place: object
     at: Settings
+
+    @property
+    def controls(self) -> dict[str, str]:
+        return PICTURES[self.kind].controls_of(self.state)
 
     def see(self) -> dict:
         return self.place.evaluate(SEEN)
 
     def slot(self, description: str):
         """The place of the control that a reader knows by this name."""
-        found = self.page.locator(f".sw-control:has(:text-is({json.dumps(description)}))")
+        found = self.view.locator(f".sw-control:has(:text-is({json.dumps(description)}))")
         assert found.count() == 1, f"{found.count()} controls are called {description!r}"
         return found
 
 
-def open_picture(page, address: str, name: str) -> Live:
+def open_picture(page, address: str, name: str, number: int) -> Live:
     page.set_default_timeout(10_000)
     page.goto(f"{address}/{name}.html")
     page.wait_for_selector("html[data-static-widgets=ready]")
     page.wait_for_selector(".picture canvas[aria-label]")
     models = json.loads(page.evaluate(STATE))["state"]
-    pictures = {i: m["state"] for i, m in models.items() if m["state"].get("_anywidget_id", "").split(".")[-1] in PICTURES}
-    assert len(pictures) == 1, "a chapter has one picture"
-    (number, state), = pictures.items()
+    places = [place.get_attribute("data-sw-model") for place in page.locator("[data-sw-model]:has(> .sw-picture > .picture)").all()]
+    assert len(places) == len([chapter for chapter, _ in CHAPTER_PICTURES if chapter == name]), "every picture of the notebook is drawn"
+    state = models[places[number]]["state"]
     kind = state["_anywidget_id"].split(".")[-1]
-    at = {trait: state[trait] for trait in PICTURES[kind].controls.values()}
-    return Live(page, kind, state, models, page.locator(f'[data-sw-model="{number}"] .picture'), at)
+    at = {trait: state[trait] for trait in PICTURES[kind].controls_of(state).values()}
+    here = f'[data-sw-model="{places[number]}"]'
+    return Live(page, kind, state, models, page.locator(f".sw-view:has({here})"), page.locator(f"{here} .picture"), at)
 
 
 def check(live: Live, corpus) -> dict:
@@ -147,35 +167,51 @@ def checkbox_stops(live: Live, slot, by_mouse: bool):
         yield wanted
 
 
-STOPS = {"range": slider_stops, "radio": choice_stops, "checkbox": checkbox_stops}
+def list_stops(live: Live, slot, by_mouse: bool):
+    """Choose the first, the middle and the last entry of a list."""
+    entries = slot.locator("select")
+    count = entries.locator("option").count()
+    for index in sorted({0, count // 2, count - 1}):
+        if by_mouse:
+            entries.select_option(index=index)  # the open list is the system's own and takes no mouse of the page
+        else:
+            for key in ("Home", *["ArrowDown"] * index):
+                entries.press(key)
+        assert entries.evaluate("e => e.selectedIndex") == index
+        yield index
+
+
+STOPS = {"range": slider_stops, "radio": choice_stops, "checkbox": checkbox_stops, "select-one": list_stops}
 
 
 @pytest.mark.parametrize("mouse_first", [False, True], ids=["keyboard first", "mouse first"])
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_every_setting_says_what_the_library_computes(page, site_address: str, corpus, name: str, mouse_first: bool) -> None:
-    live = open_picture(page, site_address, name)
-    controls = PICTURES[live.kind].controls
-    labels = live.page.locator(".sw-control .sw-label").all_inner_texts()
+@pytest.mark.parametrize(("name", "number"), CHAPTER_PICTURES)
+def test_every_setting_says_what_the_library_computes(
+    page, site_address: str, corpus, name: str, number: int, mouse_first: bool
+) -> None:
+    live = open_picture(page, site_address, name, number)
+    controls = live.controls
+    labels = live.view.locator(".sw-control .sw-label").all_inner_texts()
     assert sorted(labels) == sorted(controls), "every control of the page is moved below"
     check(live, corpus)
-    for number, (description, trait) in enumerate(controls.items()):
+    for turn, (description, trait) in enumerate(controls.items()):
         slot = live.slot(description)
-        stops = STOPS[slot.locator("input").first.get_attribute("type")]
+        stops = STOPS[slot.locator("input, select").first.evaluate("e => e.type")]
         prints = []
-        for value in stops(live, slot, by_mouse=number % 2 != mouse_first):
+        for value in stops(live, slot, by_mouse=turn % 2 != mouse_first):
             live.at[trait] = value
             prints.append(check(live, corpus)["print"])
         assert len(set(prints)) == len(prints) > 1, f"{description!r} moved and the drawing stayed as it was"
     page.record.assert_clean()
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_finger_moves_a_slider_of_each_picture(browser, site_address: str, corpus, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), CHAPTER_PICTURES)
+def test_a_finger_moves_a_slider_of_each_picture(browser, site_address: str, corpus, name: str, number: int) -> None:
     context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2)
     page = context.new_page()
-    live = open_picture(page, site_address, name)
+    live = open_picture(page, site_address, name, number)
     first = check(live, corpus)
-    description, trait = next((d, t) for d, t in PICTURES[live.kind].controls.items() if live.slot(d).locator("[type=range]").count())
+    description, trait = next((d, t) for d, t in live.controls.items() if live.slot(d).locator("[type=range]").count())
     if live.kind == "LossPicture":  # k counts where the last k positions do
         live.slot("positions that count").locator("label.sw-toggle").nth(2).tap()
         live.at["positions_index"] = 2
@@ -194,10 +230,10 @@ def test_a_finger_moves_a_slider_of_each_picture(browser, site_address: str, cor
     context.close()
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_picture_that_says_something_else_is_noticed(page, site_address: str, corpus, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), CHAPTER_PICTURES)
+def test_a_picture_that_says_something_else_is_noticed(page, site_address: str, corpus, name: str, number: int) -> None:
     """A number off by one, two labels swapped, an old text alternative, an empty canvas."""
-    live = open_picture(page, site_address, name)
+    live = open_picture(page, site_address, name, number)
     words = PICTURES[live.kind].words(live.at, live.state, corpus)
     assert disagreements(live.see(), words) == []
     faults = {
@@ -206,7 +242,7 @@ def test_a_picture_that_says_something_else_is_noticed(page, site_address: str, 
         "not said": "p => { const c = p.querySelector('canvas'); c.setAttribute('aria-label', c.getAttribute('aria-label').replace(/\\d(?=\\D*$)/, d => (+d + 1) % 10)) }",
         "a blank": "p => { const c = p.querySelector('canvas'); c.getContext('2d').clearRect(0, 0, c.width / 2, c.height) }",
     }  # fmt: skip
-    for number, (expected, fault) in enumerate(faults.items()):
+    for case, (expected, fault) in enumerate(faults.items()):
         live.place.evaluate(fault)
         found = disagreements(live.see(), words)
-        assert any(line.startswith(expected.strip()) for line in found), (number, found)
+        assert any(line.startswith(expected.strip()) for line in found), (case, found)
