@@ -39,7 +39,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 say = printf '\n=== %s\n' $(1)
 
 .PHONY: help venv check-python corpus book serve test test-unit test-notebooks test-site test-colab test-install \
-  notebooks mutants benchmark clean
+  notebooks replay mutants benchmark clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-24s%s\n", $$1, $$2}'
@@ -113,6 +113,10 @@ test-colab: corpus test-install
 notebooks: corpus  ## execute and strip every notebook (authors only)
 	@$(call say,"Executing and stripping the notebooks")
 	$(VENV) -m tools.notebooks execute $(NAMES)
+
+replay: corpus  ## train the first updates of every recorded run again and compare
+	@$(call say,"Recorded runs")
+	COURSE_REPLAY=all COURSE_REQUIRE_CORPUS=1 $(VENV) -m pytest tests/test_replay.py
 
 mutants: corpus  ## plant deliberate faults, see a test fail for each
 	@$(call say,"Deliberate faults")

@@ -1,8 +1,9 @@
 """What several test files share: the corpus, the built site, and a browser that can reach nothing else."""
 
 import os
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,33 +18,47 @@ from tools.corpus import find_corpus
 NO_BROWSER = (
     "BROWSER TESTS WERE NOT RUN: no Chromium or Chrome was found. Install one, or set COURSE_BROWSER to its path."
 )
+NO_CORPUS = "REPLAYS OF RECORDED RUNS WERE NOT RUN: there is only the stand-in corpus. Connect, or set COURSE_CORPUS."
+NO_BOX = "TESTS OF THE GRADER'S BOX WERE NOT RUN: it needs Linux."
 # Browser-driven tests need these; a file outside tests/browser may use them as well.
 BROWSER_FIXTURES = {"browser", "page"}
 SUB_PATH = "/some/sub-path"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs a browser; leave it out where there is none, which the closing lines say."""
+    """Mark what needs a browser; leave out what cannot run here, which the closing lines say."""
     for item in items:
         if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
-    needing = [item for item in items if item.get_closest_marker("browser")]
-    if not needing or find_browser():
+        if "box" in getattr(item, "fixturenames", ()):
+            item.add_marker("box")
+    _leave_out("browser", lambda: find_browser() is None, NO_BROWSER, "COURSE_REQUIRE_BROWSER", config, items)
+    _leave_out("real_corpus", lambda: find_corpus().is_stand_in, NO_CORPUS, "COURSE_REQUIRE_CORPUS", config, items)
+    # On Linux they run, and fail where bubblewrap is missing: an untested box would be no box.
+    _leave_out("box", lambda: sys.platform != "linux", NO_BOX, "COURSE_REQUIRE_BOX", config, items)
+
+
+def _leave_out(
+    marker: str, is_missing: Callable[[], bool], said: str, insist: str, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    needing = [item for item in items if item.get_closest_marker(marker)]
+    if not needing or not is_missing():
         return
-    if os.environ.get("COURSE_REQUIRE_BROWSER"):
-        raise pytest.UsageError(NO_BROWSER)
-    config.stash[_left_out] = len(needing)
+    if os.environ.get(insist):
+        raise pytest.UsageError(said)
+    config.stash.setdefault(_left_out, {})[marker] = f"{said} ({len(needing)} tests)"
     config.hook.pytest_deselected(items=needing)
     items[:] = [item for item in items if item not in needing]
 
 
-_left_out = pytest.StashKey[int]()
+_left_out = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    # -m may have deselected them anyway; then their absence is no news.
-    if config.stash.get(_left_out, 0) and "not browser" not in (config.option.markexpr or ""):
-        terminalreporter.write_line(f"{NO_BROWSER} ({config.stash[_left_out]} tests)", yellow=True, bold=True)
+    for marker, line in config.stash.get(_left_out, {}).items():
+        # -m may have deselected them anyway; then their absence is no news.
+        if f"not {marker}" not in (config.option.markexpr or ""):
+            terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,6 +71,16 @@ def one_thread() -> None:
 def corpus():
     """The corpus, real or stand-in (`corpus.is_stand_in` says which)."""
     return find_corpus()
+
+
+@pytest.fixture(scope="session")
+def box():
+    """The grader's box, running; it makes no optimizers ready."""
+    from course_lib.grading.host import Box
+
+    box = Box(optimizers=False)
+    yield box
+    box.close()
 
 
 @pytest.fixture(scope="session")
