@@ -90,7 +90,6 @@ class _Encoder:
                             "a tuple nor a dict")  # fmt: skip
 
     def _tensor(self, tensor: Tensor) -> list:
-        tensor = _detach(_as_subclass(tensor, Tensor))
         if tensor.dtype not in _NAMES or tensor.layout != torch.strided or tensor.device.type == "meta":
             raise ProtocolError(f"holds a tensor of {tensor.dtype}, {tensor.layout} on {tensor.device}; one of "
                                 f"{', '.join(DTYPES)} with plain storage can cross")  # fmt: skip
@@ -99,7 +98,8 @@ class _Encoder:
         self.bytes += _numel(tensor) * tensor.element_size()
         if self.bytes > MAX_TENSOR_BYTES:
             raise ProtocolError(f"holds more than {MAX_TENSOR_BYTES:,} bytes of tensors")
-        flat = _reshape(_contiguous(_cpu(tensor).resolve_neg()), (-1,))
+        plain = _cpu(_detach(_as_subclass(tensor, Tensor)).resolve_neg())
+        flat = _reshape(_contiguous(plain), (-1,))
         self.parts.append(_to_numpy(_view(flat, torch.uint8)).tobytes())
         return ["tensor", _NAMES[tensor.dtype], list(tensor.shape)]
 

@@ -42,16 +42,23 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of a submitted file.
 
     Raises:
-        UnreadableNotebook: it is missing, no regular file (a link could lead to anybody's), or too large.
+        UnreadableNotebook: it is missing, no regular file, too large, or a link or in a linked folder,
+            which could lead to anybody's.
     """
+    # Without blocking, for the case of a pipe that nobody writes to.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        # Without blocking, for the case of a pipe that nobody writes to.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        folder = os.open(path.parent, flags | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(path.name, flags, dir_fd=folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise UnreadableNotebook(f"The file cannot be opened: {error.strerror}.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableNotebook("It is not a regular file.")
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableNotebook("It is not a regular file.")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise UnreadableNotebook(f"The file has more than {MAX_BYTES // 2**20} MiB; clear the outputs and save again.")
