@@ -49,9 +49,9 @@ _NOT_PROSE = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
     r"^ {0,3}#{1,6} [^\n]*$",  # headings
     r"(?<=\])\([^)]*\)", r"https?://[^\s<>)]+", r"</?[A-Za-z][^>]*>",  # addresses and HTML
     r"\barXiv:\d{4}\.\d{4,5}",
-    r"\bv?\d+(?:\.\d+){2,}\w*", r"\bv\d+(?:\.\d+)+",  # versions, and below of Python and PyTorch
+    r"\b\d+(?:\.\d+){2,}\w*",  # versions, and below of Python and PyTorch
     r"\b(?:Python|PyTorch|[Vv]ersion)\s\d+(?:\.\d+)*(?:(?:,| to| or|,? and)\s\d+\.\d+)*",
-    r"\b\d{4}-\d\d-\d\d\b", r"(?<![\d.,])(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%)",  # dates and years
+    r"(?<![\d.,])(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%)",  # years, of dates too
     r"\b\d[\d,]*(?:st|nd|rd|th)\b", r"^\s*\d+[.)]\s",
 )]  # fmt: skip
 
