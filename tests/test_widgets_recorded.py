@@ -77,6 +77,7 @@ def test_a_run_is_light_on_a_page():
 
 def test_the_slider_has_few_stops():
     assert stops_of(range(200)) == list(range(200))
+    assert len(explore_recorded(museum()).stops) < 60, "a short run among long ones does not stop everywhere"
     for length in (EVERY_STEP + 1, 5000, 40_000):
         stops = stops_of(range(length), range(0, length + 1, length // 20))
         assert 20 <= len(stops) <= 80 and stops[0] == 0 and length - 1 in stops

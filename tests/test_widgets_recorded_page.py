@@ -69,7 +69,7 @@ def test_arrow_keys_go_from_stop_to_stop(scrubber):
 def test_another_run_is_chosen_and_one_is_laid_over_it(scrubber):
     run = lesson()
     scrubber.get_by_label("laid over it").select_option(label="Run D")
-    assert numbers(scrubber)["training sample"] == f"{run.train_loss[-1]:.2f} | {run.train_loss[list(run.evaluation_steps).index(250)]:.2f}"
+    assert numbers(scrubber)["training, fixed windows"] == f"{run.train_loss[-1]:.2f} | {run.train_loss[list(run.evaluation_steps).index(250)]:.2f}"
     said = scrubber.locator(".picture canvas").get_attribute("aria-label")
     assert "Laid over it: Run D, a run of 250 steps." in said
     scrubber.get_by_label("run", exact=True).select_option(label="Run B")

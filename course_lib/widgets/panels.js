@@ -209,7 +209,7 @@ function legendOf(pen, { shown, byPosition, sampled, own }) {
   return [
     ...named.map(({ run }, i) => ({ label: run.label, colour: "ink", mark: line("ink", looks[i].dash, 2.2) })),
     { label: own ? "train, its own loss" : "train, one batch", colour: "train", mark: (x, y) => { pen.box(x, y - 5, 18, 10, { colour: "train", alpha: 0.22 }); line("train", [], 1.2)(x, y); } },
-    ...(sampled ? [{ label: "train, exact", colour: "train", mark: (x, y) => { line("train", [], 1.6)(x, y); pen.box(x + 6, y - 3, 6, 6, { colour: "train" }); } }] : []),
+    ...(sampled ? [{ label: "train, fixed windows", colour: "train", mark: (x, y) => { line("train", [], 1.6)(x, y); pen.box(x + 6, y - 3, 6, 6, { colour: "train" }); } }] : []),
     ...(shown.some(({ run }) => run.evaluations.length) ? [{ label: "validation", colour: "val", mark: (x, y) => { line("val", [], 1.6)(x, y); pen.dot(x + 9, y, 3.5, "val"); } }] : []),
     ...(byPosition ? [{ label: "by position, at the end", colour: "val", mark: line("val", [], 1.4, 0.4) }] : []),
   ];
@@ -219,10 +219,14 @@ function legendOf(pen, { shown, byPosition, sampled, own }) {
 function paintMarker(pen, state, frames, [loss, lr, norm]) {
   const x = loss.at(state.step);
   pen.path([[x, frames.loss.y], [x, frames.norm.y + frames.norm.height]], { colour: "ink", width: 1 });
-  for (const { run, record, evaluated } of state.shown) {
+  for (const [order, { run, record, evaluated }] of state.shown.entries()) {
     const dots = [[loss, frames.loss, record.step, record.loss, "train"], [lr, frames.lr, record.step, record.lr, "lr"], [norm, frames.norm, record.step, record.norm, "norm"]];
     if (evaluated) dots.push([loss, frames.loss, evaluated[0], evaluated[2], "val"]);
-    for (const [panel, frame, step, value, colour] of dots) pen.dot(panel.at(step), Math.max(frame.y, panel.Y(value)), 4.5, colour);
+    for (const [panel, frame, step, value, colour] of dots) {
+      const at = [panel.at(step), Math.max(frame.y, panel.Y(value))];
+      pen.dot(...at, 4.5, colour);
+      if (order) pen.dot(...at, 1.2, "paper");
+    }
     if (run.stopped === null) continue;
     const broken = loss.at(run.stopped);
     pen.path([[broken, frames.loss.y], [broken, frames.norm.y + frames.norm.height]], { colour: "bad", width: 1.5, dash: [2, 4] });

@@ -47,7 +47,8 @@ def explore_recorded(
     if landmarks is None:
         figures = load_corpus_figures()
         landmarks = {"uniform": figures.uniform, "unigram": figures.unigram, "bigram": figures.bigram}
-    stops = sorted({stop for run in runs for stop in stops_of(range(len(run.loss)), _measured(run))})
+    longest = max(len(run.loss) for run in runs)
+    stops = stops_of(range(longest), {step for run in runs for step in _measured(run)})
     stored = [_to_state(run, words[run.name], stops, told=run.name not in (labels or {})) for run in runs]
     return show_runs(stored, stops, landmarks, over=None if laid is None else list(words).index(laid))
 
@@ -65,7 +66,8 @@ def _check(runs: list[Run], words: Mapping[str, str], labels: Mapping[str, str],
 
 
 def _measured(run: Run) -> set[int]:
-    return {*run.evaluation_steps.tolist(), *run.moment_steps.tolist()}
+    """Return where a run has more than its log, and its last update."""
+    return {*run.evaluation_steps.tolist(), *run.moment_steps.tolist(), len(run.loss) - 1}
 
 
 def _to_state(run: Run, label: str, stops: Sequence[int], *, told: bool) -> dict[str, Any]:

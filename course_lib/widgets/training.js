@@ -53,7 +53,7 @@ function describeRun(shown, step) {
   const end = run.stopped === null ? "" : ` that stopped at step ${grouped(run.stopped)} on a number that is not finite`;
   const own = run.own_loss ? " (its own loss)" : "";
   const when = record.step === step ? "" : ` of step ${grouped(record.step)}`;
-  const train = evaluated && evaluated[1] !== null ? `, training sample ${evaluated[1].toFixed(2)}` : "";
+  const train = evaluated && evaluated[1] !== null ? `, over fixed windows ${evaluated[1].toFixed(2)}` : "";
   const val = evaluated ? `${train}, validation loss ${evaluated[2].toFixed(2)} of step ${grouped(evaluated[0])}` : "";
   const clip = run.max_norm === null ? "" : ` Norms above ${run.max_norm.toFixed(2)} are clipped.`;
   return (
@@ -84,7 +84,7 @@ function stats(state) {
   return [
     [grouped(step), "step"],
     [each(state, ({ record }) => record.loss.toFixed(2)), since(own ? "training loss, its own" : "training loss", state, ({ record }) => record.step), "train"],
-    ...(sampled ? [[each(state, ({ evaluated }) => evaluated?.[1]?.toFixed(2) ?? "–"), "training sample", "train"]] : []),
+    ...(sampled ? [[each(state, ({ evaluated }) => evaluated?.[1]?.toFixed(2) ?? "–"), "training, fixed windows", "train"]] : []),
     [each(state, ({ evaluated }) => evaluated?.[2].toFixed(2) ?? "–"), exact, "val"],
     [rates.size === 1 ? scientific([...rates][0]) : each(state, ({ record }) => rate(record.lr)), "learning rate", "lr"],
     [each(state, ({ record }) => record.norm.toFixed(2)), "gradient norm", "norm"],

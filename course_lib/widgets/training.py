@@ -99,7 +99,7 @@ def _describe_run(run: Mapping[str, Any], step: int) -> str:
     when = "" if at["step"] == step else f" of step {at['step']:,}"
     val = ""
     if "val_loss" in at:
-        train = f", training sample {fixed(at['train_loss'], 2)}" if "train_loss" in at else ""
+        train = f", over fixed windows {fixed(at['train_loss'], 2)}" if "train_loss" in at else ""
         val = f"{train}, validation loss {fixed(at['val_loss'], 2)} of step {at['val_step']:,}"
     clip = "" if run["max_norm"] is None else f" Norms above {fixed(run['max_norm'], 2)} are clipped."
     return (

@@ -179,7 +179,7 @@ def run_words(at: Settings, state: dict, corpus: Corpus) -> Words:
     exact = any(row[1] is not None for run in state["runs"] for row in run["evaluations"])
     stats = {
         "step": whole(step), label: " | ".join(value["loss"] for value in values),
-        **({"training sample": " | ".join(value.get("train") or "–" for value in values)} if exact else {}),
+        **({"training, fixed windows": " | ".join(value.get("train") or "–" for value in values)} if exact else {}),
         val: " | ".join(value["val"] or "–" for value in values),
         "learning rate": " | ".join(dict.fromkeys(rates)), "gradient norm": " | ".join(value["norm"] for value in values),
     }  # fmt: skip
