@@ -106,9 +106,12 @@ def _compare(claim: Claim, match: re.Match) -> tuple[list[Source], list[str]]:
         expected = _plain(claim.fragment.format(*values))
     except Exception as error:  # of any kind: whatever the expression does, say where it stands
         return [], [f"{claim.page}: “{written}” cannot be checked: {source} raises {type(error).__name__}: {error}"]
+    statement = not match.re.groups
+    if statement and not value:
+        return [], [f"{claim.page}: the page says “{written}”, but {source} is {value}"]
     if expected == written:
-        computed = ", ".join(f"{value:.6g}" if isinstance(value, float) else f"{value:,}" for value in values)
-        return [Source(claim.page, ", ".join(match.groups()), "claim", f"{source} = {computed}")], []
+        number = "in words" if statement else ", ".join(match.groups())
+        return [Source(claim.page, number, "claim", f"{source} = {', '.join(map(_shown, values))}")], []
     sentence = _shortened(sentence_at(match.string, match.start(), match.end()))
     says = f"the page says “{written}”, but {source} gives “{expected}”"
     return [], [f"{claim.page}: {says}. The sentence: “{sentence}”"]
@@ -140,6 +143,10 @@ def pattern_of(fragment: str) -> re.Pattern:
 
 def _plain(text: str) -> str:
     return " ".join(text.replace("−", "-").split())
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _shortened(text: str) -> str:

@@ -2,23 +2,25 @@
 
 A claim names a page, a fragment of one sentence of it with a `{}` for each figure, and what gives the
 figures. The `{}` says how the figure is rounded and written, as `str.format` has it: `{:,}` for
-205,440, `{:.3f}` for 1.540, `{:.1%}` for 92.7%. Several figures need a tuple. Braces of a formula are
-doubled. Start each claim on a line of its own.
+205,440, `{:.3f}` for 1.540, `{:.1%}` for 92.7%. Several figures need a tuple. A fragment without a
+`{}` is a statement in words, and its expression has to be true. Braces of a formula are doubled.
+Start each claim on a line of its own.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from course_lib.corpus_figures import load_corpus_figures as corpus
 from course_lib.model import GPT, GPTConfig
-from course_lib.runs import load_run as run  # noqa: F401  (for the claims to come)
+from course_lib.runs import load_run as run
 from course_lib.schedule import WarmupCosine
 from course_lib.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One row: `value()` gives the figure of the fragment's `{}`, or a tuple, one for each of them."""
+    """One row: `value()` gives the figure of the fragment's `{}`, or a tuple, or whether the words hold."""
 
     page: str
     fragment: str
@@ -38,6 +40,11 @@ def parameters(part: str = "", *, d_model: int) -> int:
 
 def both_sizes(part: str = "") -> tuple[int, int]:
     return parameters(part, d_model=64), parameters(part, d_model=128)
+
+
+def in_three_units(nats: float) -> tuple[float, float, float]:
+    """A loss in nats, as a perplexity and in bits."""
+    return nats, math.exp(nats), nats / math.log(2)
 
 
 def first_step_at_half(schedule: WarmupCosine) -> int:
@@ -63,8 +70,19 @@ CLAIMS = [
     C("notebooks/02_batches.ipynb", "32 · {} is {:,} as well",
       lambda: (LESSON.batch_size * CONTEXT_LENGTH // 32, LESSON.batch_size * CONTEXT_LENGTH)),
     C("notebooks/04_clipping.ipynb", "a fresh model with seed {}", lambda: LESSON.seed),
+    C("notebooks/04_clipping.ipynb", "clipping acts in {:.1f} % of the steps",
+      lambda: 100 * run("lesson-64").clipped.mean()),
+    C("notebooks/04_clipping.ipynb", "From step 1,000 on every single gradient is cut",
+      lambda: run("lesson-64").clipped[1000:].all()),
     C("notebooks/05_schedule.ipynb", "Step 400 and step {:,}.", lambda: first_step_at_half(LESSON.schedule)),
     C("notebooks/06_training.ipynb", "memorise {} predictions", lambda: 4 * CONTEXT_LENGTH),
     C("notebooks/06_training.ipynb", "{:,} predictions a step, {:.0f} steps an epoch",
       lambda: (LESSON.batch_size * CONTEXT_LENGTH, corpus().steps_per_epoch())),
+    C("notebooks/06_training.ipynb", "fallen together: {:.2f} and {:.2f}.",
+      lambda: (run("lesson-64").at(500).train, run("lesson-64").at(500).val)),
+    C("notebooks/06_training.ipynb", "The gap is {:.3f} at step 1,000 and {:.3f} at step 2,000",
+      lambda: (run("lesson-64").at(1000).gap, run("lesson-64").at(2000).gap)),
+    C("notebooks/06_training.ipynb",
+      "{:.2f} on train and {:.2f} on validation: a perplexity of {:.2f}, or {:.2f} bits a character",
+      lambda: (run("lesson-64").at(-1).train, *in_three_units(run("lesson-64").at(-1).val))),
 ]  # fmt: skip
