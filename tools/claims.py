@@ -7,8 +7,8 @@ A number with three or more significant digits in the prose of a page must
 - or carry a citation right after it: `<!-- cited: https://… -->`, which readers do not see, with a
   source that the page names.
 
-Whatever was measured goes through the table, unless a cell of the page prints it. `tools/prose.py`
-says what counts as prose and as a number.
+A figure of a recorded run goes through the table in any case: another cell may print the same digits.
+`tools/prose.py` says what counts as prose and as a number.
 """
 
 import argparse
