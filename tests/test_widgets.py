@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import pytest
 import torch
 from ipywidgets import Widget
+from recorded_variants import museum
 
 from course_lib import CharTokenizer, StepRecord, WarmupCosine, WarmupLinear, WarmupStableDecay, clip_grad_norm
 from course_lib.palette import DARK_SELECTORS, PALETTE, css
 from course_lib.rng import Mulberry32
 from course_lib.widgets import (
-    Choice, Numeric, explore_batch, explore_clipping, explore_loss, explore_run, explore_schedule,
-    explore_split, loop_html, quiz,
+    Choice, Numeric, explore_batch, explore_clipping, explore_loss, explore_recorded, explore_run,
+    explore_schedule, explore_split, loop_html, quiz,
 )  # fmt: skip
 from course_lib.widgets import base
 from course_lib.widgets.batches import LONGEST, ROWS_SHOWN, SEEDS, offsets
@@ -36,6 +37,7 @@ def all_pictures() -> list[base.Picture]:
     return [
         explore_split(TEXT), explore_batch(tokenizer.encode(TEXT), tokenizer), explore_loss([("here", 65, 4.17)]),
         explore_clipping([r.grad_norm for r in RECORDS]), explore_schedule(), explore_run(RECORDS, landmarks={"a": 3.0}),
+        explore_recorded(museum(), over="brief"),
     ]  # fmt: skip
 
 
@@ -151,6 +153,16 @@ def test_loss_counts_targets():
     assert (view.positions, view.k, view.targets_kept) == ("last k", 3, 12)
 
 
+def test_losses_by_position_are_one_a_position():
+    view = explore_loss(context_length=3, by_position=[2.51234, 2.1, 1.9])
+    assert view.by_position == [2.512, 2.1, 1.9]
+    assert "The measured loss is 2.51 nats at position 0, 1.90 at 2." in view.describe()
+    assert "measured" not in explore_loss().describe()
+    for bad in ([1.0, 2.0], [1.0, 2.0, math.nan]):
+        with pytest.raises(ValueError, match=f"by_position has {len(bad)} losses; it needs 3"):
+            explore_loss(context_length=3, by_position=bad)
+
+
 def test_clipped_gradient_and_count_agree_with_the_library_and_brute_force():
     rng = Mulberry32(2)
     view = explore_clipping([rng.random() * 3 for _ in range(301)])
@@ -220,6 +232,12 @@ def test_quiz_refuses_what_has_no_answer():
         Choice("?", options=["a"], answer=1)
 
 
+@pytest.mark.parametrize("wrong", [{1: "the answer itself"}, {3: "no such option"}, {-1: "from the end"}])
+def test_every_hint_belongs_to_a_wrong_option(wrong):
+    with pytest.raises(ValueError, match="hint"):
+        Choice("?", options=["a", "b", "c"], answer=1, wrong={0: "a hint"} | wrong)
+
+
 # ---- what all share
 
 
@@ -232,8 +250,9 @@ def test_repr_is_stable_and_holds_no_address():
 
 
 def test_every_control_is_named_linked_and_of_a_kind_that_a_page_can_show(shown):
-    allowed = {"IntSlider", "FloatSlider", "FloatLogSlider", "Checkbox", "ToggleButtons"}
-    for build in (lambda: explore_split(TEXT), explore_loss, explore_schedule, lambda: explore_clipping([1.0]), lambda: explore_run(RECORDS)):
+    allowed = {"IntSlider", "FloatSlider", "FloatLogSlider", "Checkbox", "ToggleButtons", "Dropdown"}
+    clinic, live = lambda: explore_recorded(museum(), over="brief"), lambda: explore_run(RECORDS)
+    for build in (lambda: explore_split(TEXT), explore_loss, explore_schedule, lambda: explore_clipping([1.0]), live, clinic):
         picture = build()
         *rows, last = shown.box.children
         controls = [control for row in rows for control in row.children]

@@ -24,7 +24,7 @@ RUN = """async ([source, body, args]) => {
   return new Function("m", "args", "return " + body)(m, args);
 }"""
 
-FILES = {"training": ["panels", "training"]}  # of the pieces that have more than one
+FILES = {"training": ["frames", "panels", "training"]}  # of the pieces that have more than one
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +206,7 @@ def test_words_are_the_same_in_both_languages(js):
     described_alike(js, "batches", explore_batch(tokenizer.encode(text), tokenizer), [{}, {"B": 1, "T": 1}, {"B": 64, "T": 64, "seed": 12, "row": 12}])
     described_alike(js, "corpus", explore_split(text), [{}, {"percent": 5, "T": 64}, {"mode_index": 1}, {"percent": 50, "T": 1}])
     described_alike(js, "loss", explore_loss(), [{}, {"positions_index": 1, "vocabulary": 50257.3}, {"positions_index": 2, "last_k": 3, "scale": 7.3}])
+    described_alike(js, "loss", explore_loss(context_length=3, by_position=[2.505, 2.1, 1.9]), [{}, {"positions_index": 1}])
     described_alike(js, "clipping", explore_clipping([1.5, 0.25, 2.0]), [{}, {"c": 6.0, "gx": -5.0}, {"corrupted": True, "c": 0.05}])
     # 45 of 80 are 56.25 %: a tie, which the two languages round differently if left alone.
     tied = explore_clipping([2.0] * 45 + [0.125] * 35)

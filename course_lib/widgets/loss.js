@@ -40,33 +40,43 @@ export function read(get) {
   const [B, T, vocabSize, scale] = [get("batch_size"), get("context_length"), get("vocab_size"), get("scale")];
   const V = Math.round(get("vocabulary"));
   return {
-    B, T, vocabSize, scale, V, lnV: Math.log(V), points: get("points"),
+    B, T, vocabSize, scale, V, lnV: Math.log(V), points: get("points"), byPosition: get("by_position"),
     k: [T, 1, Math.min(get("last_k"), T)][get("positions_index")],
     loss: expectedLoss(scale, vocabSize, scaleCurve(vocabSize).draws),
   };
 }
 
-export function describe({ B, T, k, V, lnV, vocabSize, scale, loss }) {
+export function describe({ B, T, k, V, lnV, vocabSize, scale, loss, byPosition }) {
   const skipped = k === T ? "" : ` Contexts of 1 to ${T - k} tokens are never trained.`;
+  const [first, last] = [byPosition[0], byPosition.at(-1)];
+  const measured = byPosition.length ? ` The measured loss is ${first.toFixed(2)} nats at position 0, ${last.toFixed(2)} at ${T - 1}.` : "";
   return (
     `${k} of ${T} positions count: ${grouped(B * k)} of ${grouped(B * T)} targets ` +
-    `send a gradient.${skipped} A uniform guess among ${grouped(V)} tokens costs ` +
+    `send a gradient.${skipped}${measured} A uniform guess among ${grouped(V)} tokens costs ` +
     `${lnV.toFixed(2)} nats. With ${vocabSize} logits of standard deviation ` +
     `${scale.toFixed(1)} the expected loss is ${loss.toFixed(2)} nats.`
   );
 }
 
-function paintPositions(pen, { B, T, k }) {
+// The positions of a row; where their losses were measured, each as high as its loss.
+function paintPositions(pen, { B, T, k, byPosition }) {
   pen.text(`positions 0 to ${T - 1} of one row; the batch has ${B} such rows`, 0, 12, { colour: "muted" });
   const cell = pen.width / T;
   const gap = cell > 4 ? 1.5 : 0.5;
+  const highest = Math.max(0, ...byPosition);
   for (let t = 0; t < T; t++) {
     const counts = t >= T - k;
-    if (counts) pen.box(t * cell, 24, cell - gap, 30, { colour: "loss", radius: 2 });
-    else pen.box(t * cell + 0.5, 24.5, cell - gap - 1, 29, { colour: "muted", alpha: 0.6, outline: 1, radius: 2 });
+    const height = highest ? (30 * byPosition[t]) / highest : 30;
+    if (counts) pen.box(t * cell, 54 - height, cell - gap, height, { colour: "loss", radius: 2 });
+    else pen.box(t * cell + 0.5, 54.5 - height, cell - gap - 1, height - 1, { colour: "muted", alpha: 0.6, outline: 1, radius: 2 });
   }
   pen.text("0", 0, 72, { colour: "muted", size: 11 });
   pen.text(`${T - 1}`, pen.width, 72, { colour: "muted", size: 11, align: "right" });
+  if (highest) {
+    pen.text(`${byPosition[0].toFixed(2)} nats`, 0, 89, { colour: "loss", size: 12, weight: 600 });
+    pen.text("height: measured loss", pen.width / 2, 89, { colour: "muted", size: 12, align: "center" });
+    pen.text(`${byPosition.at(-1).toFixed(2)} nats`, pen.width, 89, { colour: "loss", size: 12, weight: 600, align: "right" });
+  }
   const words = k === T ? "every context from 1 token up is trained" : `contexts of 1 to ${T - k} tokens: never trained`;
   pen.text(words, pen.width / 2, 72, { colour: k === T ? "good" : "bad", size: 12, weight: 600, align: "center" });
 }
@@ -121,7 +131,7 @@ const PLOT = 230;
 export default {
   render: (view) =>
     mount(view, {
-      traits: ["positions_index", "last_k", "vocabulary", "scale", "batch_size", "context_length", "vocab_size", "points"],
+      traits: ["positions_index", "last_k", "vocabulary", "scale", "batch_size", "context_length", "vocab_size", "points", "by_position"],
       read,
       describe,
       stats: ({ B, T, k, V, lnV, loss }) => [

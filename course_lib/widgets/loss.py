@@ -8,6 +8,8 @@ from ipywidgets import FloatLogSlider, FloatSlider, IntSlider, ToggleButtons
 
 from course_lib.rng import Mulberry32
 from course_lib.widgets.base import Picture, control, link, module, show, style
+from course_lib.widgets.curves import short
+from course_lib.widgets.numbers import fixed
 
 POSITIONS = ("all", "last", "last k")
 SAMPLES = 48
@@ -44,7 +46,8 @@ def expected_loss(scale: float, vocab_size: int, seed: int = 1) -> float:
 class LossPicture(Picture):
     """Which of `batch_size * context_length` targets count, the uniform loss ln V, the loss at a logit scale.
 
-    `points` are measured losses: `[label, vocabulary size, nats]`.
+    `points` are measured losses: `[label, vocabulary size, nats]`; `by_position` is empty, or has the
+    measured loss of each position in nats.
     """
 
     _esm = module("loss")
@@ -59,6 +62,7 @@ class LossPicture(Picture):
     context_length = traitlets.Int(64).tag(sync=True)
     vocab_size = traitlets.Int(65).tag(sync=True)
     points = traitlets.List().tag(sync=True)
+    by_position = traitlets.List(traitlets.Float()).tag(sync=True)
 
     @property
     def positions(self) -> str:
@@ -94,9 +98,12 @@ class LossPicture(Picture):
         """Return the picture in words; the module writes the same sentences."""
         k, T = self.k, self.context_length
         skipped = "" if k == T else f" Contexts of 1 to {T - k} tokens are never trained."
+        measured = ""
+        if losses := self.by_position:
+            measured = f" The measured loss is {fixed(losses[0], 2)} nats at position 0, {fixed(losses[-1], 2)} at {T - 1}."
         return (
             f"{k} of {T} positions count: {self.targets_kept:,} of {self.batch_size * T:,} targets "
-            f"send a gradient.{skipped} A uniform guess among {self.V:,} tokens costs "
+            f"send a gradient.{skipped}{measured} A uniform guess among {self.V:,} tokens costs "
             f"{self.ln_V:.2f} nats. With {self.vocab_size} logits of standard deviation "
             f"{self.scale:.1f} the expected loss is {self.expected_loss:.2f} nats."
         )
@@ -108,6 +115,7 @@ def explore_loss(
     batch_size: int = 64,
     context_length: int = 64,
     vocab_size: int = 65,
+    by_position: Sequence[float] = (),
 ) -> LossPicture:
     """Show which positions count, ln V with measured points, and the loss at the start.
 
@@ -115,19 +123,25 @@ def explore_loss(
         points: measured losses as (label, vocabulary size, nats), drawn beside the curve ln V.
         batch_size, context_length: B and T of the counted targets.
         vocab_size: V of the logits whose scale the last slider sets, and where V starts.
+        by_position: a measured loss in nats for each of the T positions, drawn as their heights, as
+            a recorded run's `val_loss_by_position[-1]`; none for positions of one height.
 
     Returns:
         The picture. `view.positions`, `view.k`, `view.targets_kept`, `view.V`, `view.ln_V`,
         `view.scale` and `view.expected_loss` follow the sliders.
 
     Raises:
-        ValueError: T is above 128, or V is not 2 to 512.
+        ValueError: T is above 128, V is not 2 to 512, or `by_position` has not T finite losses.
     """
     if not (1 <= context_length <= 128 and 2 <= vocab_size <= 512):
         raise ValueError("the picture shows up to 128 positions and 2 to 512 logits")
+    losses = [short(loss) for loss in by_position]
+    if losses and (len(losses) != context_length or not all(map(math.isfinite, losses))):
+        raise ValueError(f"by_position has {len(losses)} losses; it needs {context_length} finite ones, one a position")
     picture = LossPicture(
         last_k=max(1, context_length // 8), vocabulary=float(vocab_size), batch_size=batch_size,
         context_length=context_length, vocab_size=vocab_size, points=[list(p) for p in points],
+        by_position=losses,
         height_hint=415, height_hint_narrow=718,
     )  # fmt: skip
     picture.text_alternative = picture.describe()

@@ -60,6 +60,8 @@ class Choice:
     def __post_init__(self) -> None:
         if not 0 <= self.answer < len(self.options):
             raise ValueError(f"answer is {self.answer}; it must be the position of one of the options")
+        if strangers := [i for i in self.wrong if i == self.answer or not 0 <= i < len(self.options)]:
+            raise ValueError(f"there is a hint for option {strangers[0]}, which is not one of the wrong options")
 
     def as_state(self) -> dict[str, Any]:
         """Return the question as the module reads it."""

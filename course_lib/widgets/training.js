@@ -1,5 +1,5 @@
 // The run picture: loss, learning rate and gradient norm of a run over the same steps, with a marker,
-// and another run laid over it. panels.js draws; this reads the state and says it in words.
+// and another run laid over it. frames.js and panels.js draw; this reads the state and says it in words.
 
 // The position of the last of rising `steps` that is at most `step`; 0 if there is none.
 export function indexAt(steps, step) {

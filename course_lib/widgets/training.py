@@ -26,7 +26,7 @@ class RunPicture(Picture):
     than the index of the run laid over. `log_steps` stretches the first steps.
     """
 
-    _esm = module("panels", "training")
+    _esm = module("frames", "panels", "training")
     _css = style()
     _settings = ("run", "over", "step", "log_steps")
 

@@ -92,7 +92,8 @@ def loss_words(at: Settings, state: dict, corpus: Corpus) -> Words:
         [f"{k} of {T} positions count: {kept} targets send a gradient.",
          f"A uniform guess among {whole(V)} tokens costs {fixed(math.log(V), 2)} nats.",
          f"With {V_logits} logits of standard deviation {fixed(at['scale'], 1)} the expected loss is {first} nats.",
-         *([f"Contexts of 1 to {T - k} tokens are never trained."] if k < T else [])],
+         *([f"Contexts of 1 to {T - k} tokens are never trained."] if k < T else []),
+         *([f"The measured loss is {fixed(state['by_position'][0], 2)} nats at position 0"] if state["by_position"] else [])],
     )  # fmt: skip
 
 
