@@ -7,10 +7,13 @@ too: formgrader renders Markdown in the teacher's browser, so tags and links in 
 
 import hashlib
 import json
+import os
 import re
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+import sysconfig
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +140,10 @@ def export_to_course(
     course.mkdir(parents=True, exist_ok=True)
     without_grade = []
     database = course.resolve() / "gradebook.db"
-    with Gradebook(f"sqlite:///{database}", _course_id(database)) as gradebook:
+    address = f"sqlite:///{database}"
+    with scripts_on_path(), warnings.catch_warnings(), Gradebook(address, _course_id(database)) as gradebook:
+        # nbgrader joins objects in an order of which SQLAlchemy 2 warns; what is stored is right.
+        warnings.filterwarnings("ignore", "Object of type")
         for result in tqdm(list(results), unit="submission", leave=False, disable=None):
             if not result.is_graded:
                 without_grade.append(result)
@@ -149,6 +155,17 @@ def export_to_course(
             changed = _write_notebook(course, result, text)
             _save_grades(gradebook, result, exercise, changed)
     return without_grade
+
+
+@contextmanager
+def scripts_on_path() -> Iterator[None]:
+    """Let nbgrader find the `alembic` of its own environment, also where that was not activated."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join(filter(None, [sysconfig.get_path("scripts"), before]))
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _course_id(database: Path) -> str:

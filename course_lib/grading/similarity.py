@@ -8,7 +8,6 @@ import argparse
 import ast
 import csv
 import io
-import re
 import shlex
 import warnings
 from collections.abc import Iterable, Sequence
@@ -17,10 +16,10 @@ from pathlib import Path
 from course_lib.files import atomic_path
 from course_lib.grading.collection import File, read_collection
 from course_lib.grading.exercise import DEFAULT_FOLDER, Exercise, load_exercises
+from course_lib.grading.release import student_version
 from course_lib.grading.student_code import UnreadableNotebook, code_cells, read_file
 from course_lib.grading.text import guard_cell, visible
 
-_SOLUTION = re.compile(r"^[ \t]*### BEGIN SOLUTION.*?### END SOLUTION[^\n]*\n?", re.DOTALL | re.MULTILINE)
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -97,9 +96,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def template_code(exercise: Exercise) -> list[str]:
-    """Return the code that every student was given: the exercise's cells without their solutions."""
-    cells = code_cells(read_file(exercise.notebook))
-    return [text for cell in cells if (text := _SOLUTION.sub("", cell.source).strip())]
+    """Return the code that every student was given, cell by cell."""
+    cells = code_cells(student_version(exercise).encode())
+    return [text for cell in cells if (text := cell.source.strip())]
 
 
 def own_code(notebook: Path, given: Iterable[str], first: Sequence[str]) -> str:
