@@ -5,13 +5,11 @@ root started. A control group would do both, where one may make any; reading /pr
 """
 
 import os
-import resource
 
 from course_lib.grading.isolate import PROCESSES
 
 SECONDS = 0.1  # between two looks: time for a fork bomb on two cores to make about a hundred processes
 _THREADS = 4 * PROCESSES
-_PAGE = resource.getpagesize()
 
 
 def excesses(limits: dict[int, int]) -> dict[int, str]:
@@ -63,21 +61,23 @@ def _threads(pid: int) -> int:
 
 
 def _own_bytes(pid: int) -> int:
-    numbers = _read(pid, "statm").split()
-    return (int(numbers[1]) - int(numbers[2])) * _PAGE if numbers else 0
+    """Memory that lies in no file: what it has written to, and what it shares with its own processes."""
+    return _kibibytes(_read(pid, "status"), "RssAnon:", "RssShmem:")
 
 
 def _proportional_bytes(pid: int) -> int:
-    """A process's share of memory; all of its own, if it has made itself unreadable."""
-    for line in _read(pid, "smaps_rollup").splitlines():
-        if line.startswith("Pss_Anon:"):
-            return int(line.split()[1]) * 1024
-    return _own_bytes(pid)
+    """A process's share of that; all of it, if it has made itself unreadable."""
+    return _kibibytes(_read(pid, "smaps_rollup"), "Pss_Anon:", "Pss_Shmem:") or _own_bytes(pid)
+
+
+def _kibibytes(text: str, *names: str) -> int:
+    lines = (line.split() for line in text.splitlines())
+    return sum(int(line[1]) * 1024 for line in lines if len(line) == 3 and line[0] in names)
 
 
 def _read(pid: int | str, name: str) -> str:
     try:
-        with open(f"/proc/{pid}/{name}") as file:
+        with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace") as file:  # its name may be any bytes
             return file.read()
     except OSError:
         return ""
