@@ -151,7 +151,10 @@ def sentence_at(text: str, start: int, end: int) -> str:
 def read_pages(root: Path = project.ROOT) -> list[Page]:
     """Every page with prose: the README, the pages of `book/`, the chapters, the exercises."""
     patterns = ("README.md", "book/*.md", "notebooks/[0-9]*.ipynb", "exercises/*/*.ipynb")
-    return [read_page(path, root) for pattern in patterns for path in sorted(root.glob(pattern))]
+    paths = [path for pattern in patterns for path in sorted(root.glob(pattern))]
+    # Of the notebooks below exercises/ only NAME/NAME.ipynb is a source; the others are made from these.
+    made = {path for path in paths if path.parts[-3] == "exercises" and path.stem != path.parent.name}
+    return [read_page(path, root) for path in paths if path not in made]
 
 
 def read_page(path: Path, root: Path = project.ROOT) -> Page:
