@@ -26,8 +26,10 @@ UPDATES = 20
 FIXED = ("lesson-64", "short-no-warmup", "unshifted", "last-position", "dropout")
 MEASURED = ("lesson-64", "short-no-warmup")  # measuring a model takes longer than twenty updates of it
 MAX_BYTES = 4_000_000
-# Run files keep six digits. Another machine sums in another order:
-LOSS_RTOL, NORM_RTOL = 1e-4, 1e-3
+# Other sums in another order move the last digits, and training magnifies them. Measured over twenty
+# updates, PyTorch's plain kernels against AVX2: at a peak learning rate of 1e-3, and with PyTorch's default
+# initialisation, losses moved by 2e-7 and norms by 9e-7 at most; at 1e-2 without warmup by 2e-5 and 5e-3.
+LOSS_RTOL, NORM_RTOL = 2e-4, 2e-2
 # Without MKL, as on Apple's machines, PyTorch draws dropout masks and samples from another stream.
 HAS_MKL = torch.backends.mkl.is_available()
 
