@@ -146,10 +146,10 @@ def loop_4(student: Submission) -> None:
 
 @check("loop 5: returns the weights of the best update", points=2)
 def loop_5(student: Submission) -> None:
-    weights, optimizer = draw_weights(student), ("SGD", 0.3)
-    ((x, y),) = draw_batches(student, 1)
-    good = student.random.integer(2, 5)  # then the targets change, and the validation loss rises
-    batches = [(x, y)] * good + [(x, (y + 1) % V)] * 5
+    weights, optimizer = draw_weights(student), ("SGD", 1.0)
+    x, y = student.random.uniform((1, V)).argsort(), student.random.uniform((1, V)).argsort()
+    good = student.random.integer(20, 30)  # then the targets change, and the validation loss rises
+    batches = [(x, y)] * good + [(x, (y + 1) % V)] * 6
     parameters, own = start(weights, optimizer)
     states, losses = [], []
     for batch in batches:

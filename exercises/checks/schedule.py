@@ -102,18 +102,18 @@ def restart_anywhere(student: Submission) -> None:
 @check("every restart starts from the one before it", points=1)
 def several(student: Submission) -> None:
     cycle = draw(student)
-    gaps = student.random.integers(1, total(cycle), (6,)).tolist()
-    restarts = [sum(gaps[: n + 1]) for n in range(6)]
-    steps = sorted({*restarts, *(r + 1 for r in restarts), restarts[-1] + total(cycle) - cycle["decay"] // 2})
+    first = student.random.integer(4, cycle["warmup"])  # in the first warmup, so each start rate matters
+    gaps = [first, *student.random.integers(3, cycle["warmup"], (3,)).tolist()]
+    restarts = [sum(gaps[: n + 1]) for n in range(4)]
+    steps = [first - 1, *restarts, *(r + 2 for r in restarts), restarts[-1] + total(cycle) - cycle["decay"] // 4]
     compare(student, cycle, restarts, steps, "With several restarts, each start rate depends on all cycles before.")
 
 
 @check("a restart changes nothing before its step", points=1)
 def no_look_ahead(student: Submission) -> None:
     cycle = draw(student)
-    W, S, D = cycle["warmup"], cycle["stable"], cycle["decay"]
-    later = [W + S + D // 2, 3 * total(cycle)]
-    steps = [W // 2, W + S // 2, later[0] - 1, later[0], later[1] - 1]
+    W, S, end = cycle["warmup"], cycle["stable"], total(cycle)
+    later, steps = [3 * end, 4 * end], [0, W, W + S // 2, W + S, end, 2 * end, 3 * end - 1]
     compare(student, cycle, later, steps, "A restart that lies ahead already changes the rate.")
 
 
@@ -124,6 +124,9 @@ def edges(student: Submission) -> None:
         end = total(cycle)
         steps = [0, cycle["warmup"], cycle["warmup"] + cycle["stable"], end, end + 1]
         compare(student, cycle, [], steps, f"{name} is 0: this branch is left out.")
+    cycle = draw(student) | {"warmup": 0}
+    begin = 2 * total(cycle)
+    compare(student, cycle, [begin], [begin, begin + 1], "warmup is 0: a restart goes to the peak at once.")
     try:
         student.call("lr_at", -1, **draw(student), restarts=[])
     except StudentError as error:

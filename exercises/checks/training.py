@@ -29,9 +29,10 @@ class Model(torch.nn.Module):
         self.rows.append(len(x))
         return torch.tanh(self.embedding[x] + self.position[: x.shape[1]]) @ self.head
 
-def drive(student, weights, updates, lrs, max_norm, stale):
+def drive(student, weights, updates, lrs, max_norm, stale, grouped):
     model = Model(weights)
-    optimizer = torch.optim.SGD([{"params": [p]} for p in model.parameters()], lr=123.0)
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD([{"params": [p]} for p in parameters] if grouped else parameters, lr=123.0)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 3.0) if stale else None
     log = student.train_accumulated(model, optimizer, updates, lrs, max_norm)
@@ -83,10 +84,10 @@ def reference(
 
 def run(
     student: Submission, weights: list[Tensor], updates: list[MicroBatches], lrs: list[float],
-    max_norm: float = math.inf, stale: bool = False,
+    max_norm: float = math.inf, stale: bool = False, grouped: bool = False,
 ) -> tuple[list[float], list[float], list[Tensor], list[int]]:  # fmt: skip
     """Return losses, norms, final weights, and how many rows each forward pass had."""
-    answer = student.run(DRIVER, weights, updates, lrs, max_norm, stale)
+    answer = student.run(DRIVER, weights, updates, lrs, max_norm, stale, grouped)
     log, after, rows = expect_items(answer, "The run", 3)
     log = [expect_dict(each, "An entry of the list", ["loss", "norm"])
            for each in expect_items(log, "train_accumulated(...)", len(updates))]  # fmt: skip
@@ -150,7 +151,7 @@ def rates(student: Submission) -> None:
     weights, updates = draw_weights(student), equal_sizes(student, 3)
     lrs = [0.4, 0.0, 0.05 + 0.1 * student.random.uniform(()).item()]
     right = reference(weights, updates, lrs, math.inf)[2]
-    expect_close(run(student, weights, updates, lrs)[2], right, rtol=1e-9, atol=1e-9, message=(
+    expect_close(run(student, weights, updates, lrs, grouped=True)[2], right, rtol=1e-9, atol=1e-9, message=(
         "The updates were not made at the rates in lrs. The optimizer has a parameter group for each tensor, "
         "came with another rate, and each update has its own."))  # fmt: skip
 
