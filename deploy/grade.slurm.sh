@@ -15,7 +15,7 @@
 #SBATCH --requeue
 set -euo pipefail
 
-if [ $# -ne 3 ]; then
+if [[ $# -ne 3 ]]; then
   echo "usage: sbatch --array=1-N deploy/grade.slurm.sh SUBMITTED PARTS SECRET" >&2
   exit 2
 fi

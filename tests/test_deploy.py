@@ -24,7 +24,7 @@ SECRET = "a secret of some length"
 
 
 def shellcheck(script: str) -> subprocess.CompletedProcess[str]:
-    command = [SCRIPTS / "shellcheck", "--enable=all", "--exclude=SC2250,SC2312", "--shell=bash", "-"]
+    command = [SCRIPTS / "shellcheck", "--enable=all", "--exclude=SC2250,SC2312", "-"]
     return subprocess.run(command, input=script, capture_output=True, text=True, timeout=60)
 
 
