@@ -28,7 +28,7 @@ SHOWN = 160  # characters of a sentence in a message
 
 @dataclass(frozen=True)
 class Source:
-    """What holds one number of a page: `kind` is "claim", "printed" or "cited"."""
+    """What holds a number of a page, or words: `kind` is "claim", "printed" or "cited"."""
 
     page: str
     number: str
@@ -106,12 +106,13 @@ def _compare(claim: Claim, match: re.Match) -> tuple[list[Source], list[str]]:
         expected = _plain(claim.fragment.format(*values))
     except Exception as error:  # of any kind: whatever the expression does, say where it stands
         return [], [f"{claim.page}: “{written}” cannot be checked: {source} raises {type(error).__name__}: {error}"]
-    statement = not match.re.groups
-    if statement and not value:
+    if not match.re.groups:  # a statement in words
+        if value:
+            return [Source(claim.page, f"“{written}”", "claim", source)], []
         return [], [f"{claim.page}: the page says “{written}”, but {source} is {value}"]
     if expected == written:
-        number = "in words" if statement else ", ".join(match.groups())
-        return [Source(claim.page, number, "claim", f"{source} = {', '.join(map(_shown, values))}")], []
+        computed = ", ".join(map(_shown, values))
+        return [Source(claim.page, ", ".join(match.groups()), "claim", f"{source} = {computed}")], []
     sentence = _shortened(sentence_at(match.string, match.start(), match.end()))
     says = f"the page says “{written}”, but {source} gives “{expected}”"
     return [], [f"{claim.page}: {says}. The sentence: “{sentence}”"]
@@ -183,7 +184,7 @@ def run_claims(args: argparse.Namespace) -> None:
             print(f"{page.name}")
         for source in of_page:
             if source.kind != "printed":
-                print(f"  {source.kind:<7} {source.number:<18} {source.source}")
+                print(f"  {source.kind:<7} {source.number:<18}  {source.source}")
         printed = dict.fromkeys(source.number for source in of_page if source.kind == "printed")
         if printed:
             print(f"  printed {', '.join(printed)}")

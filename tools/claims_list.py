@@ -11,8 +11,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from course_lib.corpus_figures import load_corpus_figures as corpus
 from course_lib.model import GPT, GPTConfig
+from course_lib.runs import Run
 from course_lib.runs import load_run as run
 from course_lib.schedule import WarmupCosine
 from course_lib.train_config import TrainConfig
@@ -47,6 +50,22 @@ def in_three_units(nats: float) -> tuple[float, float, float]:
     return nats, math.exp(nats), nats / math.log(2)
 
 
+def steps_above(landmark: str, of: Run) -> np.ndarray:
+    """The steps whose batch had a higher loss than a model without a network, "unigram" or "bigram"."""
+    return np.flatnonzero(of.loss > getattr(corpus(), landmark))
+
+
+def gain_of_warmup(peak: str = "") -> float:
+    """By how many nats the short run with warmup ends lower; `peak` is "" or "-high-lr"."""
+    return run(f"short-no-warmup{peak}").at(-1).val - run(f"short-warmup{peak}").at(-1).val
+
+
+def the_smallest_norm_ends_worst() -> bool:
+    """Whether, of the four short runs, the one with the smallest largest norm ends highest."""
+    runs = [run(f"short-{warmup}{peak}") for warmup in ("warmup", "no-warmup") for peak in ("", "-high-lr")]
+    return min(runs, key=lambda r: r.grad_norm.max()) is max(runs, key=lambda r: r.at(-1).val)
+
+
 def first_step_at_half(schedule: WarmupCosine) -> int:
     """The first step after the warmup at which the learning rate is at most half of the peak."""
     steps = range(schedule.warmup_steps, schedule.decay_steps + 1)
@@ -78,11 +97,35 @@ CLAIMS = [
     C("notebooks/06_training.ipynb", "memorise {} predictions", lambda: 4 * CONTEXT_LENGTH),
     C("notebooks/06_training.ipynb", "{:,} predictions a step, {:.0f} steps an epoch",
       lambda: (LESSON.batch_size * CONTEXT_LENGTH, corpus().steps_per_epoch())),
-    C("notebooks/06_training.ipynb", "fallen together: {:.2f} and {:.2f}.",
-      lambda: (run("lesson-64").at(500).train, run("lesson-64").at(500).val)),
-    C("notebooks/06_training.ipynb", "The gap is {:.3f} at step 1,000 and {:.3f} at step 2,000",
-      lambda: (run("lesson-64").at(1000).gap, run("lesson-64").at(2000).gap)),
     C("notebooks/06_training.ipynb",
-      "{:.2f} on train and {:.2f} on validation: a perplexity of {:.2f}, or {:.2f} bits a character",
-      lambda: (run("lesson-64").at(-1).train, *in_three_units(run("lesson-64").at(-1).val))),
+      "The gap is {:.3f} at step 500, {:.3f} at step 1,000 and {:.3f} at step 2,000",
+      lambda: tuple(run("lesson-128").at(step).gap for step in (500, 1000, 2000))),
+    C("notebooks/06_training.ipynb", "it falls by less than a hundredth, from {:.3f} to {:.3f}",
+      lambda: (run("lesson-128").at(4000).val, run("lesson-128").at(-1).val)),
+    C("notebooks/06_training.ipynb", "Train goes on, from {:.3f} to {:.3f}. The gap ends at {:.3f}.",
+      lambda: (run("lesson-128").at(4000).train, run("lesson-128").at(-1).train, run("lesson-128").at(-1).gap)),
+    C("notebooks/06_training.ipynb", "{:.3f} nats are a perplexity of {:.2f}, or {:.2f} bits a character",
+      lambda: in_three_units(run("lesson-128").at(-1).val)),
+    C("notebooks/06_training.ipynb", "The model with $d = 64$ ends at {:.3f}, with a smaller gap",
+      lambda: run("lesson-64").at(-1).val),
+    C("notebooks/06_training.ipynb", "Its gap is smaller too",
+      lambda: run("lesson-64").at(-1).gap < run("lesson-128").at(-1).gap),
+    C("notebooks/06_training.ipynb", "The unigram line falls before step 30",
+      lambda: max(steps_above("unigram", run("lesson-128"))) < 30),
+    C("notebooks/06_training.ipynb", "The bigram line falls by step 130",
+      lambda: 100 < max(steps_above("bigram", run("lesson-128"))) < 130),
+    C("notebooks/05_schedule.ipynb", "the two runs end within a hundredth of each other",
+      lambda: abs(gain_of_warmup()) < 0.01),
+    C("notebooks/05_schedule.ipynb", "it is worth more than 0.4 nats", lambda: gain_of_warmup("-high-lr") > 0.4),
+    C("notebooks/05_schedule.ipynb", "The run that ends worst has the smallest one of all",
+      lambda: the_smallest_norm_ends_worst()),
+    C("notebooks/07_diagnosis.ipynb", "clipping acts in more than nine steps of ten",
+      lambda: run("lesson-64").clipped.mean() > 0.9),
+    C("notebooks/07_diagnosis.ipynb", "Half of the norms lie above 1.5",
+      lambda: np.median(run("lesson-64").grad_norm) > 1.5),
+    C("notebooks/07_diagnosis.ipynb", "the two runs end within a hundredth of each other",
+      lambda: abs(gain_of_warmup()) < 0.01),
+    C("notebooks/07_diagnosis.ipynb", "it buys more than 0.4 nats", lambda: gain_of_warmup("-high-lr") > 0.4),
+    C("notebooks/07_diagnosis.ipynb", "Its largest norm is the *smallest* of the four",
+      lambda: the_smallest_norm_ends_worst()),
 ]  # fmt: skip
