@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import site
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -164,8 +163,8 @@ def _system_files() -> list[str]:
 
 def _site_folders() -> list[str]:
     """Folders of installed packages, and no other of sys.path: the current folder may hold the solutions."""
-    known = {*site.getsitepackages(), site.getusersitepackages()}
-    return [path for path in dict.fromkeys(sys.path) if path in known and os.path.isdir(path)]
+    names = ("site-packages", "dist-packages")
+    return [path for path in dict.fromkeys(sys.path) if os.path.basename(path) in names and os.path.isdir(path)]
 
 
 def _library_folders() -> list[str]:

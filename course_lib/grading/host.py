@@ -19,6 +19,7 @@ from course_lib.grading.server import BOX, NAMESPACES, NONE, OPTIMIZERS, REQUEST
 _START_SECONDS = 180  # importing PyTorch from a cold network disk takes that long
 _FORK_SECONDS = 60
 _END_SECONDS = 30
+_HANG_UP_SECONDS = 5  # from a child's closed connection to the news of its end
 # bwrap dies with the thread that started it (--die-with-parent), so one that lives to the end starts them all.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="box")
 
@@ -72,12 +73,14 @@ class Box:
 
 class _Server:
     def __init__(self, isolation: str, warm: str) -> None:
+        unsafe = isolation == NONE
+        if not unsafe:
+            box.find_bubblewrap()
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()
         with theirs:
             number = theirs.fileno()
-            unsafe = isolation == NONE
             line = box.unsafe_command(number, warm) if unsafe else box.command(number, isolation, warm)
             self.process = _starter.submit(
                 subprocess.Popen, line, pass_fds=[number], stdin=subprocess.DEVNULL, stdout=self._errors,
@@ -86,8 +89,9 @@ class _Server:
         try:
             greeting = Channel(self._control).receive(time.monotonic() + _START_SECONDS)
         except (Closed, Late, ProtocolError) as error:
+            said = self._said()
             self.close()
-            raise box.BoxUnavailable(box.explain_refusal(self._said())) from error
+            raise box.BoxUnavailable(box.explain_refusal(said)) from error
         self.refused: str | None = greeting["refused"]
 
     def fork(self, memory_bytes: int, cpu_seconds: int, own_box: bool) -> "Child":
@@ -116,8 +120,12 @@ class _Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._errors.close()
 
     def _said(self) -> str:
+        """What the server and bwrap have written, which nobody reads unless they fail."""
+        if self._errors.closed:
+            return "(nothing)"
         self._errors.seek(0)
         return self._errors.read(100_000).decode("utf-8", "replace")
 
@@ -189,10 +197,12 @@ class Child:
     def _why(self) -> StudentError | GraderError:
         """Find out why the child has hung up."""
         try:
-            end = Channel(self._ending).receive(time.monotonic() + _END_SECONDS)
+            end = Channel(self._ending).receive(time.monotonic() + _HANG_UP_SECONDS)
             if type(end) is not dict or type(end.get("code")) is not int:
                 raise ProtocolError
-        except (Closed, Late, ProtocolError):
+        except Late:
+            return StudentError("hung up", "the student's code closed the connection to the grader")
+        except (Closed, ProtocolError):
             if self._server:  # it shared its box with nobody, so it is the student's code that ended it
                 return StudentError("ended", "the process was ended by the student's code")
             return GraderError("The box ended while a submission ran in it.")

@@ -12,7 +12,9 @@ import resource
 import struct
 from collections.abc import Sequence
 
-from course_lib.grading.syscalls import ALLOWED_FAMILY, ARCHITECTURES, CLONE_NAMESPACES, LARGER_BUFFERS, REFUSED
+from course_lib.grading.syscalls import (
+    ALLOWED_FAMILY, ARCHITECTURES, CLONE_NAMESPACES, CLONE_THREAD, LARGER_BUFFERS, REFUSED,
+)  # fmt: skip
 
 SCRATCH_BYTES = 64 * 2**20
 SCRATCH_FILES = 4096
@@ -83,25 +85,28 @@ def give_up_capabilities() -> None:
     _prctl(_PR_SET_DUMPABLE, 1)
 
 
-def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
-    """Limit this process and its children. Memory is counted on top of what is mapped already.
+def mapped_bytes() -> int | None:
+    """Return the size of this process's address space; None outside Linux, where only one's own code is run."""
+    if os.uname().sysname != "Linux":
+        return None
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def limit_resources(address_space: int | None, cpu_seconds: int) -> None:
+    """Limit this process and its children; their address space in bytes, unless it is None.
 
     RLIMIT_NPROC binds no process that root started, so the parent in the box counts them too.
     """
-    try:
-        with open("/proc/self/statm") as file:
-            mapped = int(file.read().split()[0]) * resource.getpagesize()
-    except FileNotFoundError:  # no /proc outside Linux, where only one's own code is run
-        mapped = 0
     limits = {
-        "AS": mapped + memory_bytes, "CPU": cpu_seconds, "FSIZE": SCRATCH_BYTES, "NOFILE": OPEN_FILES, "CORE": 0,
+        "AS": address_space, "CPU": cpu_seconds, "FSIZE": SCRATCH_BYTES, "NOFILE": OPEN_FILES, "CORE": 0,
         "MEMLOCK": 0, "MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0,
     }  # fmt: skip
     if _counts_processes_a_namespace():
         limits["NPROC"] = PROCESSES
     for name, value in limits.items():
         number = getattr(resource, f"RLIMIT_{name}", None)
-        if number is None or (name == "AS" and not mapped):
+        if number is None or value is None:
             continue
         most = resource.getrlimit(number)[1]
         value = value if most == resource.RLIM_INFINITY else min(value, most)
@@ -142,8 +147,8 @@ def _filter_program(audit_arch: int, numbers: dict[str, int]) -> list[bytes]:
         line(load, 0), line(above, 0x40000000, 0, 1), line(answer, refuse | 38),  # the x32 numbers: ENOSYS
         # glibc falls back from clone3, whose flags a filter cannot see, to clone.
         line(equal, numbers["clone3"], 0, 1), line(answer, refuse | 38),
-        line(equal, numbers["clone"], 0, 4), line(load, 16), line(any_bit, CLONE_NAMESPACES, 0, 1),
-        line(answer, refuse | 1), line(answer, allow),
+        line(equal, numbers["clone"], 0, 5), line(load, 16), line(any_bit, CLONE_NAMESPACES, 1, 0),
+        line(any_bit, CLONE_THREAD, 1, 0), line(answer, refuse | 1), line(answer, allow),
         line(equal, numbers["socket"], 0, 4), line(load, 16), line(equal, ALLOWED_FAMILY, 1, 0),
         line(answer, refuse | 97), line(answer, allow),  # EAFNOSUPPORT
         line(equal, numbers["setsockopt"], 0, 5), line(load, 32), line(equal, LARGER_BUFFERS[0], 1, 0),

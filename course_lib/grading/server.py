@@ -48,8 +48,11 @@ def warm_up(optimizers: bool) -> None:
     import course_lib  # noqa: F401
 
     torch.set_num_threads(1)
+    # PyTorch chooses its kernels when it first computes, by /proc/cpuinfo, which no child sees.
+    model = torch.nn.Linear(8, 8)
+    model(torch.ones(8, 8)).softmax(-1).sum().backward()
     if optimizers:
-        torch.optim.AdamW(torch.nn.Linear(1, 1).parameters())
+        torch.optim.AdamW(model.parameters())
     gc.collect()
     gc.freeze()  # a collection in a child then leaves the pages that it shares alone
 
@@ -151,12 +154,13 @@ class Server:
 
     def _become_child(self, descriptors: list[int], memory: int, seconds: int, only_try: bool) -> None:
         os.nice(_NICE)
+        mapped = isolate.mapped_bytes()  # now, because the walls hide /proc
         if self._isolation != NAMESPACES:
             os.setsid()  # so that what it starts can be ended with it
         else:
             isolate.enter_fresh_files(self._kept)
             isolate.give_up_capabilities()
-        isolate.limit_resources(memory, seconds)
+        isolate.limit_resources(None if mapped is None else mapped + memory, seconds)
         if self._isolation != NONE:
             isolate.refuse_system_calls()
         connection, ending = _move_descriptors(descriptors)

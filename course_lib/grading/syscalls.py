@@ -2,7 +2,9 @@
 
 # Ways to move a wall, to hide memory from the limits, to reach another process, or into parts of the
 # kernel that no exercise needs and where holes were found before.
+# No new process: one that root started may make any number of them, faster than anybody can count and end.
 REFUSED = (
+    "fork", "vfork",
     "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount", "fsopen", "fsconfig",
     "fsmount", "fspick", "mount_setattr",
     "memfd_create", "memfd_secret", "shmget", "semget", "msgget", "mq_open",
@@ -11,6 +13,7 @@ REFUSED = (
     "io_uring_register", "fanotify_init", "kexec_load", "init_module", "finit_module", "delete_module", "quotactl",
     "acct", "swapon", "swapoff", "reboot", "syslog", "open_by_handle_at", "name_to_handle_at",
 )  # fmt: skip
+CLONE_THREAD = 0x00010000
 CLONE_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 LARGER_BUFFERS = (7, 32)  # SO_SNDBUF, SO_SNDBUFFORCE: megabytes of the kernel's own memory a socket
 ALLOWED_FAMILY = 1  # AF_UNIX, which torch's data loaders use among their own processes
@@ -22,8 +25,8 @@ _COMMON = {
     "mount_setattr": 442, "memfd_secret": 447,
 }  # fmt: skip
 _X86_64 = {
-    "clone": 56, "socket": 41, "unshare": 272, "setns": 308, "mount": 165, "umount2": 166, "pivot_root": 155,
-    "chroot": 161, "memfd_create": 319, "shmget": 29, "semget": 64, "msgget": 68, "mq_open": 240,
+    "clone": 56, "fork": 57, "vfork": 58, "socket": 41, "unshare": 272, "setns": 308, "mount": 165, "umount2": 166,
+    "pivot_root": 155, "chroot": 161, "memfd_create": 319, "shmget": 29, "semget": 64, "msgget": 68, "mq_open": 240,
     "setsockopt": 54, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311,
     "kcmp": 312, "userfaultfd": 323, "add_key": 248, "request_key": 249, "keyctl": 250,
     "bpf": 321, "perf_event_open": 298, "fanotify_init": 300, "kexec_load": 246, "init_module": 175,
