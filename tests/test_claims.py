@@ -102,6 +102,17 @@ def test_a_run_recorded_anew_with_another_value_is_caught(tmp_path: Path) -> Non
     ]
 
 
+def test_a_claim_of_the_table_notices_another_value_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = runs.read_run_file(runs.FOLDER / "lesson-64.json.gz")
+    content["evaluations"]["val_loss"][-1] += 0.01
+    monkeypatch.setattr(claims_list, "run", lambda name: runs.load_run(name, tmp_path))
+    runs.write_run_file(content, tmp_path)
+    claim = next(claim for claim in CLAIMS if claim.fragment.startswith("The model with $d = 64$ ends at {:.3f}"))
+    (problem,) = [said for said in problems(PAGES[claim.page], [claim]) if "gives" in said]
+    old, new = (f"ends at {content['evaluations']['val_loss'][-1] - more:.3f}" for more in (0.01, 0))
+    assert claim.page in problem and problem.index(old) < problem.index(new)
+
+
 def test_a_run_that_is_not_recorded_is_named(tmp_path: Path) -> None:
     page = page_of("It ends at 1.540 nats.")
     claim = Claim(page.name, "ends at {:.3f} nats", lambda: runs.load_run("lesson-999", tmp_path).at(-1).val)
