@@ -10,7 +10,9 @@ def lesson() -> Run:
     return load_run("lesson-64")
 
 
-def cut(run: Run, name: str, steps: int, *, stopped: bool = False, positions: int | None = None, **recipe: object) -> Run:
+def cut(
+    run: Run, name: str, steps: int, *, stopped: bool = False, positions: int | None = None, **recipe: object
+) -> Run:
     """The first `steps` updates of a run under another name, as if it had been that long or had stopped there."""
     kept = run.evaluation_steps <= steps
     moments = run.moment_steps <= steps

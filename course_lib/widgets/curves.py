@@ -55,7 +55,9 @@ def run_state(
         "label": label, "count": len(steps), "max_norm": max_norm, "stopped": None, "own_loss": False,
         "at": {"step": steps[at].tolist()} | {name: _list(stored[name][at]) for name in ("loss", "lr", "norm")},
         "curve": thinned(steps, loss, lr, norm),
-        "evaluations": [[int(step), None if train is None else short(train), short(val)] for step, train, val in evaluations],
+        "evaluations": [
+            [int(step), None if train is None else short(train), short(val)] for step, train, val in evaluations
+        ],
         "samples": [[int(step), text.lstrip("\n")] for step, text in samples],
         "contexts": [], "by_context": [],
     }  # fmt: skip

@@ -100,7 +100,8 @@ class LossPicture(Picture):
         skipped = "" if k == T else f" Contexts of 1 to {T - k} tokens are never trained."
         measured = ""
         if losses := self.by_position:
-            measured = f" The measured loss is {fixed(losses[0], 2)} nats at position 0, {fixed(losses[-1], 2)} at {T - 1}."
+            first, last = fixed(losses[0], 2), fixed(losses[-1], 2)
+            measured = f" The measured loss is {first} nats at position 0, {last} at {T - 1}."
         return (
             f"{k} of {T} positions count: {self.targets_kept:,} of {self.batch_size * T:,} targets "
             f"send a gradient.{skipped}{measured} A uniform guess among {self.V:,} tokens costs "

@@ -58,7 +58,9 @@ def _check(runs: list[Run], words: Mapping[str, str], labels: Mapping[str, str],
     if not runs or len(words) < len(runs):
         raise ValueError(f"give at least one recorded run, and each once; these are: {there or 'none'}")
     if strangers := [name for name in (*labels, *([over] if over else [])) if name not in words]:
-        raise ValueError(f"{strangers[0]!r} is not among the runs shown ({there}); add it, or take it out of labels and over")
+        raise ValueError(
+            f"{strangers[0]!r} is not among the runs shown ({there}); add it, or take it out of labels and over"
+        )
     if len(set(words.values())) < len(words):
         raise ValueError(f"each run needs a label of its own; these are: {', '.join(words.values())}")
     if empty := [run.name for run in runs if not len(run.loss)]:

@@ -116,7 +116,8 @@ def _positions(run: Mapping[str, Any], step: int) -> str:
     contexts = run["contexts"]
     quarter = max(0, bisect_right(contexts, contexts[-1][1] // 4, key=lambda group: group[0]) - 1)
     picked = dict.fromkeys((0, quarter, len(contexts) - 1))
-    words = ", ".join(f"{fixed(row[1][i], 2)} after {' to '.join(map(str, dict.fromkeys(contexts[i])))}" for i in picked)
+    groups = {i: " to ".join(map(str, dict.fromkeys(contexts[i]))) for i in picked}
+    words = ", ".join(f"{fixed(row[1][i], 2)} after {group}" for i, group in groups.items())
     return f" Validation loss by tokens of context at step {row[0]:,}: {words}."
 
 
@@ -148,7 +149,7 @@ def explore_run(
     if not rows or any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
         raise ValueError("records must hold at least one step, and steps must rise")
     kept = {name: [float(row[name]) for row in rows] for name in ("loss", "lr", "grad_norm")}
-    evaluations = [[s, None, row["val_loss"]] for s, row in zip(steps, rows, strict=True) if row.get("val_loss") is not None]
+    evaluations = [[row["step"], None, row["val_loss"]] for row in rows if row.get("val_loss") is not None]
     numbers = [*kept["loss"], *kept["lr"], *kept["grad_norm"], *(row[2] for row in evaluations)]
     if not all(map(math.isfinite, numbers)):
         raise ValueError("a value of the records is not finite; stop at the step before it")
@@ -160,12 +161,12 @@ def explore_run(
 
 
 def show_runs(
-    runs: list[dict[str, Any]], stops: list[int], landmarks: Mapping[str, float], *, run: int = 0, over: int | None = None
+    runs: list[dict[str, Any]], stops: list[int], landmarks: Mapping[str, float], *, over: int | None = None
 ) -> RunPicture:
     """Display the picture of `runs` with its controls, the marker at the last stop, and return it."""
     height = _height(runs)
     picture = RunPicture(
-        stop=len(stops) - 1, stops=stops, runs=runs, run_index=run, over_index=0 if over is None else over + 1,
+        stop=len(stops) - 1, stops=stops, runs=runs, over_index=0 if over is None else over + 1,
         landmarks=[[label, short(loss)] for label, loss in landmarks.items()],
         height_hint=height[0], height_hint_narrow=height[1],
     )  # fmt: skip
