@@ -1,12 +1,15 @@
 """nbgrader's own tools work on our sources and on our grades: release, gradebook, export, formgrader."""
 
 import csv
+import functools
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import ExportApp
 from nbgrader.converters import GenerateAssignment
@@ -28,6 +31,14 @@ from test_feedback import HOSTILE, Page
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")
 EXERCISES = load_exercises()
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alembic_once() -> Iterator[None]:
+    """nbgrader starts a process whenever it opens a gradebook, to ask which version its own schema has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "get_alembic_version", functools.cache(api.get_alembic_version))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -198,30 +209,35 @@ def test_formgrader_shows_answer_score_fields_and_what_the_checks_found(graded):
         assert words in page
 
 
-@pytest.mark.parametrize("text", [*HOSTILE, "[a]\n(javascript:x)", "<a href='javascript:x'>", "$\\href{javascript:x}{y}$"])
-def test_nothing_that_a_student_wrote_acts_in_formgrader(graded, text):
-    plain = make_page(graded, "plain")
-    assert make_page(graded, text) == plain
+def test_nothing_that_a_student_wrote_acts_in_formgrader(graded):
+    texts = [*HOSTILE, "[a]\n(javascript:x)", "<a href='javascript:x'>", "$\\href{javascript:x}{y}$"]
+    plain, hostile = shown(graded, ["plain"]), shown(graded, texts)
+    assert hostile.tags - plain.tags <= HARMLESS
+    # A bare address becomes a link that says where it leads; nothing else leads anywhere, nothing is loaded.
+    assert all((value or "#").startswith(("#", "/", "https://")) for name, value in hostile.attributes if name == "href")
+    loaded = [{value for name, value in page.attributes if name == "src"} for page in (plain, hostile)]
+    assert loaded[0] == loaded[1]
+    assert not [value for name, value in hostile.attributes if name.startswith("on") and "alert" in (value or "")]
 
 
-def make_page(folder: Path, text: str) -> tuple[set[str], list]:
-    """The kinds of tags, and the links and pictures, of formgrader's page of a submission with this text."""
-    text = text.encode("utf-8", "replace").decode()
-    cells = [cell("markdown", text), cell("markdown", text, "why-clipping", grade=True, solution=True), cell("raw", text)]
-    values = result(notes=[text], checks=[check("adds", 3, 3, message=text), check("b", 0, 1)], manual=[])
+HARMLESS = {"em", "strong", "code", "li", "ul", "ol", "hr", "table", "thead", "tbody", "tr", "th", "td", "del", "blockquote",
+            "h1", "h2", "br", "p", "pre", "span", "a"}  # fmt: skip
+
+
+def shown(folder: Path, texts: list[str]) -> Page:
+    """Formgrader's page of a submission that has each of these texts in every place that a student fills."""
+    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    cells = [cell(kind, text) for text in texts for kind in ("markdown", "code", "raw")]
+    marked = cell("markdown", "\n\n".join(texts), "why-clipping", grade=True, solution=True)
+    values = result(notes=texts, checks=[check("adds", 3, 3, message="\n".join(texts)), check("b", 0, 1)], manual=[])
     write_results(folder / "one", values)
     [read] = read_results(folder / "one")
     path = folder / "course/autograded/ada/clipping/clipping.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(autograded_notebook(read, load_exercises(folder / "exercises")["clipping"], notebook(*cells).encode()))
+    exercise = load_exercises(folder / "exercises")["clipping"]
+    path.write_text(autograded_notebook(read, exercise, notebook(*cells, marked).encode()))
     page = formgrader_page(folder, "ada")
-    start = page.index("<body")
-    shown = Page(page[start:])
-    inert = {"em", "strong", "code", "li", "ul", "ol", "hr", "table", "thead", "tbody", "tr", "th", "td", "del", "p", "h1",
-             "h2", "br", "a", "span", "pre", "blockquote"}  # fmt: skip
-    foreign = [value for name, value in shown.attributes if name in ("href", "src") and not (value or "").startswith(("#", "/"))]
-    events = [name for name, value in shown.attributes if name.startswith("on") and "alert" in (value or "")]
-    return shown.tags - inert, sorted(set(filter(lambda v: "evil" not in v or "javascript" in v, foreign))) + events
+    return Page(page[page.index("<body") :])
 
 
 def test_what_takes_markdown_apart_leaves_mathematics_and_code():
