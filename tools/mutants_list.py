@@ -154,7 +154,6 @@ MUTANTS = [
     M("ratio of a whole part's updates", "museum/recorder.py", "if step_record.step == until - 2:", "if False:", "recorder"),
     M("recording of another machine continued", "museum/partial.py",
       'if state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:', "if True:", "recorder"),
-    M("resumed recording starts from new weights", "museum/partial.py", "return self.checkpoint_at(self.done) if self.done else None",
-      "return None", "recorder"),
+    M("norms added without their squares", "museum/recorder.py", "total[0] += change**2", "total[0] += change", "recorder"),
     M("another default of AdamW", "train_config.py", "= (0.9, 0.99)", "= (0.9, 0.999)", "replay"),
 ]  # fmt: skip
