@@ -100,16 +100,19 @@ class _Server:
         output, their_output = os.pipe()
         numbers = [theirs.fileno(), their_output, their_ending.fileno()]
         child = Child(Channel(connection, output), ending, self if own_box else None)
+        failure: OSError | None = None
         try:
             with self._lock:
                 socket.send_fds(self._control, [REQUEST.pack(memory_bytes, cpu_seconds)], numbers)
         except OSError as error:
-            child.close()
-            raise GraderError(f"The box has ended. It said: {self._said()[-500:]}") from error
-        finally:
+            failure = error
+        finally:  # before anything waits: the box's sides must not stay open here
             theirs.close()
             their_ending.close()
             os.close(their_output)
+        if failure:
+            child.close()
+            raise GraderError(f"The box has ended. It said: {self._said()[-500:]}") from failure
         child.wait_for_start()
         return child
 
