@@ -2,6 +2,7 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,11 @@ ORDER = (
     ("environment", "progress", "landmarks", "runs", "corpus_figures"),
     ("plots", "museum"),
     ("widgets",),
+    ("grading",),
     ("cli",),
 )
 MUSEUM = ("faults", "recipes", "partial", "recorder", "commands")  # from low to high as well
-PACKAGES = {"widgets", "museum"}
+PACKAGES = {"widgets", "museum", "grading"}
 APART = {"model", "loss", "clipping", "schedule"}  # these are taught, and can be replaced, one by one
 PLACE = {name: place for place, name in enumerate(name for line in ORDER for name in line)}
 
@@ -63,7 +65,7 @@ def test_a_module_imports_no_later_one(path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))
-def test_pictures_and_museum_import_modules_and_never_the_package(package: str) -> None:
+def test_pictures_museum_and_grading_import_modules_and_never_the_package(package: str) -> None:
     assert {path: found for path in (LIBRARY / package).rglob("*.py") if (found := wrong(package, imported(path)))} == {}
 
 
@@ -71,6 +73,17 @@ def test_pictures_and_museum_import_modules_and_never_the_package(package: str) 
 def test_a_part_of_the_museum_imports_no_later_one(place: int) -> None:
     text = (LIBRARY / "museum" / f"{MUSEUM[place]}.py").read_text(encoding="utf-8")
     assert [later for later in MUSEUM[place + 1 :] if re.search(rf"import.* {later}\b|museum\.{later}\b", text)] == []
+
+
+def test_the_grading_has_no_circle() -> None:
+    graph = {}
+    for path in (LIBRARY / "grading").glob("*.py"):
+        names = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+        inside = {node.module.removeprefix("course_lib.grading.") for node in names if node.module.startswith("course_lib.g")}
+        inside |= {alias.name for node in names if node.module == "course_lib.grading" for alias in node.names}
+        graph[path.stem] = inside - {"course_lib.grading"}
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError
+    assert order.index("protocol") < order.index("grade") < order.index("commands") and set(order) == set(graph)
 
 
 def test_the_package_itself_brings_neither_pictures_nor_plots() -> None:

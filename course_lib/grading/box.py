@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import course_lib
 from course_lib.corpus import PATH_VARIABLE
 from course_lib.grading.isolate import SCRATCH_BYTES
 
@@ -184,7 +183,7 @@ def _links_of_interpreter() -> list[str]:
 
 
 def _package() -> Path:
-    return Path(course_lib.__file__).resolve().parent
+    return Path(__file__).resolve().parents[1]
 
 
 def _lies_in(path: str, folder: str) -> bool:

@@ -10,6 +10,7 @@ The host ends a child by closing its end of that one. No student's data passes t
 """
 
 import gc
+import importlib
 import os
 import resource
 import select
@@ -45,8 +46,7 @@ def warm_up(optimizers: bool) -> None:
     """
     import torch
 
-    import course_lib  # noqa: F401
-
+    importlib.import_module("course_lib")  # as notebooks do; nothing here needs it
     torch.set_num_threads(1)
     # PyTorch chooses its kernels when it first computes, by /proc/cpuinfo, which no child sees.
     model = torch.nn.Linear(8, 8)
