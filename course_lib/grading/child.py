@@ -19,7 +19,7 @@ from course_lib.grading.protocol import MAX_TEXT, ProtocolError
 
 CELL = "code cell "
 _MAX_MESSAGE = 2_000
-_MAX_FAILURES = 50
+_MAX_FAILURES = 20
 # References from before the student's code, which may replace them.
 _compile, _exec = builtins.compile, builtins.exec
 

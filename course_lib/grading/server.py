@@ -155,17 +155,17 @@ class Server:
     def _become_child(self, descriptors: list[int], memory: int, seconds: int, only_try: bool) -> None:
         os.nice(_NICE)
         mapped = isolate.mapped_bytes()  # now, because the walls hide /proc
-        if self._isolation != NAMESPACES:
-            os.setsid()  # so that what it starts can be ended with it
-        else:
+        os.setsid()  # a group of its own: a signal to it reaches what it has started, and neither server nor siblings
+        if self._isolation == NAMESPACES:
             isolate.enter_fresh_files(self._kept)
             isolate.give_up_capabilities()
+        # Before the limit on open files: descriptors above it would stay open.
+        connection, descriptors[2] = _move_descriptors(descriptors)
         isolate.limit_resources(None if mapped is None else mapped + memory, seconds)
         if self._isolation != NONE:
             isolate.refuse_system_calls()
-        connection, ending = _move_descriptors(descriptors)
-        _tell(ending, {"started": True})
-        os.close(ending)
+        _tell(descriptors[2], {"started": True})
+        os.close(descriptors[2])
         if not only_try:
             child.serve(Channel(socket.socket(fileno=connection)))
 

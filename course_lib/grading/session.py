@@ -14,6 +14,7 @@ from course_lib.grading.student_code import Cell
 # A submission that uses up each check's time is stopped after so many times an exercise's seconds.
 OVERALL_LIMITS = 8
 _MAX_LOG = 64 * 1024
+_MAX_FAILURES = 20  # of cells; a child can claim any number
 
 
 class Session(Submission):
@@ -65,7 +66,7 @@ class Session(Submission):
         if not _is_report(answer):
             self._drop()
             raise StudentError("answer", "the notebook's process does not answer in the grader's format")
-        self.failures = answer["failures"]
+        self.failures = answer["failures"][:_MAX_FAILURES]
         self.functions = [name for name in self._exercise.functions if name in answer["functions"]]
 
     def begin(self, check: Check) -> None:
