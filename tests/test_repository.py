@@ -111,6 +111,8 @@ def test_a_piece_has_its_rooms(piece: str) -> None:
         f"course_lib/{piece}.py",
         f"course_lib/widgets/{piece}.py",
         f"course_lib/widgets/{piece}.js",
+        f"exercises/{piece}/{piece}.ipynb",
+        f"exercises/checks/{piece}.py",
         f"tests/test_{piece}.py",
     ):
         assert room in tracked()
