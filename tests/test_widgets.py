@@ -176,8 +176,16 @@ def test_clipped_gradient_and_count_agree_with_the_library_and_brute_force():
         assert view.clipped_gradient == pytest.approx(parameter.grad.tolist(), rel=1e-4)
         assert view.clipped_count == len([norm for norm in view.shown_norms if norm > view.c])
     assert explore_clipping([1.0]).clipped_gradient == pytest.approx((0.6, 0.8))
-    with pytest.raises(ValueError, match="finite"):
-        explore_clipping([1.0, math.nan])
+    for norms, corrupted in (([1.0, math.nan], []), ([1.0], [math.inf])):
+        with pytest.raises(ValueError, match="finite"):
+            explore_clipping(norms, corrupted_norms=corrupted)
+
+
+def test_recorded_norms_of_a_corrupted_batch_take_the_place_of_the_drawn_spike():
+    view = explore_clipping([0.5, 0.5, 1.5], corrupted_norms=[0.5, 7.0, 1.5])
+    assert (view.shown_norms, view.clipped_count) == ([0.5, 0.5, 1.5], 1)
+    view.corrupted = True
+    assert (view.shown_norms, view.clipped_count, view.spike) == ([0.5, 7.0, 1.5], 2, 7.0)
 
 
 @pytest.mark.parametrize(

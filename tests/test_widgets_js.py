@@ -110,6 +110,9 @@ def test_clipping_counts_and_factor(js, rng):
     view = explore_clipping(norms)
     view.corrupted = True
     assert js("clipping", "m.withSpike(args[0])", view.norms) == pytest.approx(view.shown_norms)
+    recorded = [0.5, 7.0, 1.5]
+    assert js("clipping", "m.withSpike([0.5, 0.5, 1.5], args[0])", recorded) == recorded
+    assert js("clipping", "m.spikeOf([0.5, 0.5, 1.5], args[0])", recorded) == 7
     for c in (0.05, 1.0, 2.5, 6.0):
         assert js("clipping", "m.countAbove(args[0], args[1])", norms, c) == sum(n > c for n in norms)
     # A norm of exactly c is kept, as in course_lib.training.
@@ -209,6 +212,8 @@ def test_words_are_the_same_in_both_languages(js):
     described_alike(js, "loss", explore_loss(context_length=3, by_position=[2.505, 2.1, 1.9]), [{}, {"positions_index": 1}])
     described_alike(js, "clipping", explore_clipping([1.5, 0.25, 2.0]), [{}, {"c": 6.0, "gx": -5.0}, {"corrupted": True, "c": 0.05}])
     # 45 of 80 are 56.25 %: a tie, which the two languages round differently if left alone.
+    recorded = explore_clipping([1.5, 0.25, 2.0], corrupted_norms=[1.5, 0.25, 33.0])
+    described_alike(js, "clipping", recorded, [{}, {"corrupted": True}])
     tied = explore_clipping([2.0] * 45 + [0.125] * 35)
     described_alike(js, "clipping", tied, [{}, {"gx": 0.125, "gy": -0.25}])
     assert "45 of 80 steps are clipped, 56.3 %" in tied.describe()

@@ -8,13 +8,18 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-export function withSpike(norms) {
+const largest = (norms) => norms.reduce((most, norm) => Math.max(most, norm), 0);
+
+// The norm of the corrupted batch: recorded, or else a multiple of the median.
+export const spikeOf = (norms, recorded = []) => (recorded.length ? largest(recorded) : SPIKE * median(norms));
+
+// Norms with a corrupted batch: those recorded with one, or else a spike in the middle.
+export function withSpike(norms, recorded = []) {
+  if (recorded.length) return recorded;
   const spiked = [...norms];
-  spiked[norms.length >> 1] = SPIKE * median(norms);
+  spiked[norms.length >> 1] = spikeOf(norms);
   return spiked;
 }
-
-const spikeOf = (norms) => norms[norms.length >> 1];
 
 export const countAbove = (norms, c) => norms.reduce((count, norm) => count + (norm > c), 0);
 
@@ -27,30 +32,28 @@ export function clip(gx, gy, c) {
 
 export function read(get) {
   const [c, gx, gy, corrupted] = [get("c"), get("gx"), get("gy"), get("corrupted")];
-  const norms = corrupted ? withSpike(get("norms")) : get("norms");
-  let low = Infinity;
-  let high = 0;
-  for (const norm of norms) {
-    low = Math.min(low, norm);
-    high = Math.max(high, norm);
-  }
-  return { c, gx, gy, corrupted, norms, low, high, above: countAbove(norms, c), length: Math.hypot(gx, gy), clipped: clip(gx, gy, c) };
+  const [clean, recorded] = [get("norms"), get("corrupted_norms")];
+  const norms = corrupted ? withSpike(clean, recorded) : clean;
+  const low = norms.reduce((least, norm) => Math.min(least, norm), Infinity);
+  const high = largest(norms);
+  const spike = corrupted ? spikeOf(clean, recorded) : null;
+  return { c, gx, gy, corrupted, norms, low, high, spike, above: countAbove(norms, c), length: Math.hypot(gx, gy), clipped: clip(gx, gy, c) };
 }
 
 const percent = ({ above, norms }) => `${((100 * above) / norms.length).toFixed(1)} %`;
 
 export function describe(state) {
-  const { c, gx, gy, corrupted, norms, low, high, above, length, clipped: [x, y] } = state;
-  const spike = corrupted ? ` One batch is corrupted: its norm is ${spikeOf(norms).toFixed(1)}.` : "";
+  const { c, gx, gy, corrupted, norms, low, high, spike, above, length, clipped: [x, y] } = state;
+  const bad = corrupted ? ` One batch is corrupted: its norm is ${spike.toFixed(1)}.` : "";
   return (
     `At c = ${c.toFixed(2)}, ${grouped(above)} of ${grouped(norms.length)} steps are clipped, ` +
     `${percent(state)}. The norms run from ${low.toFixed(2)} to ` +
-    `${high.toFixed(2)}.${spike} The gradient (${gx.toFixed(1)}, ${gy.toFixed(1)}) of length ` +
+    `${high.toFixed(2)}.${bad} The gradient (${gx.toFixed(1)}, ${gy.toFixed(1)}) of length ` +
     `${length.toFixed(2)} becomes (${x.toFixed(2)}, ${y.toFixed(2)}).`
   );
 }
 
-function paintNorms(pen, frame, { norms, c, high, corrupted, above }) {
+function paintNorms(pen, frame, { norms, c, high, spike, corrupted, above }) {
   const top = Math.max(high, c) * 1.12;
   const { X, Y } = axes(
     pen, frame,
@@ -69,8 +72,8 @@ function paintNorms(pen, frame, { norms, c, high, corrupted, above }) {
     if (from < line) pen.box(x, from, wide, line - from, { colour: "norm" });
   }
   if (corrupted) {
-    const [x, y] = [X(norms.length >> 1), Y(spikeOf(norms))];
-    const words = `corrupted batch: ${spikeOf(norms).toFixed(1)}`;
+    const [x, y] = [X(norms.indexOf(spike)), Y(spike)];
+    const words = `corrupted batch: ${spike.toFixed(1)}`;
     const right = x + 9 + pen.measure(words, { size: 12, weight: 600 }) < pen.width;
     pen.text(words, right ? x + 9 : x - 9, y + 10, { colour: "bad", size: 12, weight: 600, align: right ? "left" : "right" });
   }

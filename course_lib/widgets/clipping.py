@@ -11,7 +11,7 @@ from course_lib.widgets.base import Picture, control, link, module, show, style
 from course_lib.widgets.numbers import fixed
 
 SPIKE = 20.0
-"""A corrupted batch's norm in the picture, as a multiple of the run's median."""
+"""A corrupted batch's norm in the picture, as a multiple of the run's median, where none was recorded."""
 
 
 class ClippingPicture(Picture):
@@ -26,19 +26,22 @@ class ClippingPicture(Picture):
     gy = traitlets.Float(4.0).tag(sync=True)
     corrupted = traitlets.Bool(False).tag(sync=True)
     norms = traitlets.List(traitlets.Float()).tag(sync=True)
+    corrupted_norms = traitlets.List(traitlets.Float()).tag(sync=True)
 
     @property
     def shown_norms(self) -> list[float]:
-        """The norms, with the middle one replaced by a spike where a batch is corrupted."""
-        norms = list(self.norms)
-        if self.corrupted:
-            norms[len(norms) // 2] = self.spike
-        return norms
+        """The norms; with a corrupted batch those of `corrupted_norms`, or a spike in the middle if there are none."""
+        if not self.corrupted:
+            return list(self.norms)
+        if self.corrupted_norms:
+            return list(self.corrupted_norms)
+        middle = len(self.norms) // 2
+        return [*self.norms[:middle], self.spike, *self.norms[middle + 1 :]]
 
     @property
     def spike(self) -> float:
         """The norm of the corrupted batch."""
-        return SPIKE * median(self.norms)
+        return max(self.corrupted_norms, default=SPIKE * median(self.norms))
 
     @property
     def clipped_count(self) -> int:
@@ -48,7 +51,7 @@ class ClippingPicture(Picture):
     @property
     def fraction_clipped(self) -> float:
         """The share of the norms that exceed c."""
-        return self.clipped_count / len(self.norms)
+        return self.clipped_count / len(self.shown_norms)
 
     @property
     def gradient(self) -> tuple[float, float]:
@@ -75,7 +78,11 @@ class ClippingPicture(Picture):
 
 
 def explore_clipping(
-    norms: Sequence[float], *, c: float = 1.0, gradient: tuple[float, float] = (3.0, 4.0)
+    norms: Sequence[float],
+    *,
+    c: float = 1.0,
+    gradient: tuple[float, float] = (3.0, 4.0),
+    corrupted_norms: Sequence[float] = (),
 ) -> ClippingPicture:
     """Show a run's gradient norms against a threshold, and a gradient in the plane being clipped.
 
@@ -83,6 +90,8 @@ def explore_clipping(
         norms: one gradient norm a step, before clipping; kept to four decimals.
         c: where the threshold starts, 0.05 to 6.
         gradient: where the arrow starts, each component -5 to 5.
+        corrupted_norms: norms of the same run with one corrupted batch, shown in their place when
+            the box is ticked; without them the middle norm becomes 20 times the median.
 
     Returns:
         The picture. `view.c`, `view.fraction_clipped`, `view.clipped_gradient` and
@@ -91,12 +100,13 @@ def explore_clipping(
     Raises:
         ValueError: there are no norms, or one is negative or not finite.
     """
-    kept = [round(float(norm), 4) for norm in norms]
-    if not kept or not all(math.isfinite(norm) and norm >= 0 for norm in kept):
+    kept, kept_corrupted = ([round(float(norm), 4) for norm in values] for values in (norms, corrupted_norms))
+    if not kept or not all(math.isfinite(norm) and norm >= 0 for norm in (*kept, *kept_corrupted)):
         raise ValueError("norms must be a list of finite lengths, one a step")
     picture = ClippingPicture(
-        c=c, gx=gradient[0], gy=gradient[1], norms=kept, height_hint=385, height_hint_narrow=702
-    )
+        c=c, gx=gradient[0], gy=gradient[1], norms=kept, corrupted_norms=kept_corrupted,
+        height_hint=385, height_hint_narrow=702,
+    )  # fmt: skip
     picture.text_alternative = picture.describe()
     component = {"min": -5, "max": 5, "step": 0.1, "readout_format": ".1f"}
     show(

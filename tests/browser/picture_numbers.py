@@ -99,8 +99,11 @@ def loss_words(at: Settings, state: dict, corpus: Corpus) -> Words:
 
 def clipping_words(at: Settings, state: dict, corpus: Corpus) -> Words:
     norms, c = list(state["norms"]), at["c"]
-    if at["corrupted"]:
-        norms[len(norms) // 2] = 20 * median(norms)
+    spike = max(state["corrupted_norms"], default=20 * median(norms))
+    if at["corrupted"] and state["corrupted_norms"]:
+        norms = list(state["corrupted_norms"])
+    elif at["corrupted"]:
+        norms[len(norms) // 2] = spike
     above = sum(norm > c for norm in norms)
     arrow = torch.zeros(2, dtype=torch.float64)
     arrow.grad = torch.tensor([at["gx"], at["gy"]], dtype=torch.float64)
@@ -112,7 +115,7 @@ def clipping_words(at: Settings, state: dict, corpus: Corpus) -> Words:
         [f"At c = {fixed(c, 2)}, {count} steps are clipped, {share}.",
          f"The norms run from {fixed(min(norms), 2)} to {fixed(max(norms), 2)}.",
          f"The gradient ({fixed(at['gx'], 1)}, {fixed(at['gy'], 1)}) of length {fixed(length, 2)} becomes ({fixed(x, 2)}, {fixed(y, 2)}).",
-         *([f"One batch is corrupted: its norm is {fixed(norms[len(norms) // 2], 1)}."] if at["corrupted"] else [])],
+         *([f"One batch is corrupted: its norm is {fixed(spike, 1)}."] if at["corrupted"] else [])],
     )  # fmt: skip
 
 
