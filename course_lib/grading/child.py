@@ -54,13 +54,15 @@ def serve(channel: Channel) -> None:
         except Closed:
             return
         try:
-            reply = {"answer": _handle(message, namespace)}
+            try:
+                reply = {"answer": _handle(message, namespace)}
+            finally:
+                _flush()  # now: whoever has the reply may end this process
             send(reply)
         except ProtocolError as error:
             send({"error": ["answer", f"its answer {error}", None, None]})
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: a function that exits has failed
             send({"error": describe(error)})
-        _flush()
 
 
 def _handle(message: dict[str, Any], namespace: dict[str, Any]) -> Any:
