@@ -144,7 +144,7 @@ def test_what_only_authors_and_teachers_need_is_an_extra() -> None:
 
 def test_the_workflows_test_before_they_publish_and_plant_faults_weekly() -> None:
     published = re.findall(r"run: (.*)", texts()[".github/workflows/publish.yml"])
-    assert published == ["make test", ".venv/bin/python -m tools.check_site --real-corpus"]
+    assert published[-2:] == ["make test", ".venv/bin/python -m tools.check_site --real-corpus"]
     weekly = re.findall(r"run: (.*)", texts()[".github/workflows/weekly.yml"])
     assert {"make mutants", "make replay"} <= set(weekly)
 
