@@ -67,7 +67,8 @@ def eventually(condition: Any, seconds: float = 60) -> bool:
 
 def code_notebook(*sources: str) -> str:
     """A notebook of code cells, as text."""
-    cells = [{"cell_type": "code", "source": textwrap.dedent(source), "metadata": {}, "outputs": []} for source in sources]
+    blank = {"cell_type": "code", "metadata": {}, "outputs": []}
+    cells = [blank | {"source": textwrap.dedent(source)} for source in sources]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 

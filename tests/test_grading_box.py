@@ -71,7 +71,8 @@ def test_no_file_of_the_host_is_seen(box: Box, tmp_path: Path) -> None:
         Path("/proc/self"), Path("/proc/meminfo"), Path("/var"), Path("/home"), Path("/run"), Path("/boot"),
     ]  # fmt: skip
     assert any(path.exists() for path in hidden)
-    assert answer(box, "import os\ndef f(*paths): return [p for p in paths if os.path.exists(p)]", *map(str, hidden)) == []
+    source = "import os\ndef f(*paths): return [p for p in paths if os.path.exists(p)]"
+    assert answer(box, source, *map(str, hidden)) == []
     top = answer(box, "import os\ndef f(): return sorted(os.listdir('/'))")
     allowed = {"bin", "sbin", "lib", "lib32", "lib64", "nix", "usr", "etc", "dev", "proc", "tmp", "course"}
     assert set(top) - allowed <= {Path(path).parts[1] for path in box_module.environment_folders()}
@@ -100,8 +101,8 @@ def test_nothing_outside_the_scratch_folder_is_written(box: Box) -> None:
     source = ERRNO + """
 import os, sys, torch, course_lib
 def f():
-    places = ["/", "/usr", "/dev", "/proc", "/course", "/course/course_lib", sys.prefix, os.path.dirname(torch.__file__),
-              os.path.dirname(os.path.realpath(sys.executable))]
+    places = ["/", "/usr", "/dev", "/proc", "/course", "/course/course_lib", sys.prefix,
+              os.path.dirname(torch.__file__), os.path.dirname(os.path.realpath(sys.executable))]
     return [errno_of(lambda: open(os.path.join(place, "left"), "w")) for place in places]"""
     assert set(answer(box, source)) <= {"OSError", "PermissionError", "FileNotFoundError"}
     package = Path(course_lib.__file__).parent

@@ -49,9 +49,12 @@ def test_a_wrong_function_fails_its_checks_alone(box: Box, task: Task, tmp_path:
     [
         ["%pip install torch\n!ls\n" + RIGHT], ["%%time\n" + RIGHT], ["1 / 0", RIGHT, "assert False, 'visible'", "1 +"],
         ["import warnings, sys\nwarnings.warn('x')\nprint('x', file=sys.stderr)", RIGHT],
-        ["two = one + one", "one = 1", "def double(x): return two * x", "def half(x): return x / two", "import sys; sys.exit()"],
-        ["def double(x): return 0", RIGHT, RIGHT], ["def half(x): return math.ldexp(x, -1)\ndef double(x): return x + x"],
-        ["get_ipython().run_line_magic('matplotlib', 'inline')\n" + RIGHT], ["raise KeyboardInterrupt", RIGHT, "exit()"],
+        ["two = one + one", "one = 1", "def double(x): return two * x", "def half(x): return x / two",
+         "import sys; sys.exit()"],
+        ["def double(x): return 0", RIGHT, RIGHT],
+        ["def half(x): return math.ldexp(x, -1)\ndef double(x): return x + x"],
+        ["get_ipython().run_line_magic('matplotlib', 'inline')\n" + RIGHT],
+        ["raise KeyboardInterrupt", RIGHT, "exit()"],
         ["input('name? ')", RIGHT], [RIGHT, "import sys\nsys.stdout.close()"], [RIGHT, "print('x' * 10_000_000)"],
         ["from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n" + RIGHT],
     ],
@@ -89,7 +92,8 @@ def test_an_unreadable_notebook_is_the_students_error(box: Box, task: Task, tmp_
 
 def test_a_time_out_names_its_check_and_the_next_is_graded(box: Box, tmp_path: Path) -> None:
     checks = "from course_lib.grading.checks import check, expect\n" + "".join(
-        f'@check("{name}", points=1, seconds=2)\ndef {name}(student):\n    expect(student.call("double", {x}) == {2 * x}, "no")\n'
+        f'@check("{name}", points=1, seconds=2)\ndef {name}(student):\n'
+        f'    expect(student.call("double", {x}) == {2 * x}, "no")\n'
         for name, x in (("one", 1), ("two", 2), ("three", 3))
     )  # fmt: skip
     task = make_task(load_exercises(make_exercise(tmp_path / "exercises", checks))["doubling"])
@@ -107,14 +111,14 @@ def test_a_notebook_that_does_not_end_is_a_time_out(box: Box, tmp_path: Path) ->
 
 
 def test_a_process_that_ends_costs_one_check(box: Box, task: Task, tmp_path: Path) -> None:
-    source = "import os, torch\ndef half(x): return x / 2\ndef double(x):\n    if type(x) is int: os._exit(7)\n    return x + x"
+    source = RIGHT + "\nimport os\ndef double(x):\n    if type(x) is int: os._exit(7)\n    return x + x"
     result = graded(box, task, tmp_path, source)
     assert statuses(result) == ["student_error", "passed", "passed"]
     assert "exit code 7" in result["checks"][0]["message"]
 
 
 def test_a_check_that_fails_itself_is_the_graders_error(box: Box, tmp_path: Path) -> None:
-    checks = "from course_lib.grading.checks import check\n@check('broken', points=1)\ndef broken(student):\n    1 / 0\n"
+    checks = "from course_lib.grading.checks import check\n@check('broken', 1)\ndef broken(student):\n    1 / 0\n"
     task = make_task(load_exercises(make_exercise(tmp_path / "exercises", checks))["doubling"])
     with pytest.raises(GraderError, match="'broken' failed itself: ZeroDivisionError"):
         graded(box, task, tmp_path, RIGHT)
@@ -127,7 +131,8 @@ def shows(student):
     fail(f"{student.random.seed()} {student.call('double', 1)}")
 """
     task = make_task(load_exercises(make_exercise(tmp_path / "exercises", checks))["doubling"])
-    source = "import torch, random, numpy\ndef double(x): return [torch.rand(1).item(), random.random(), numpy.random.rand()]"
+    draws = "[torch.rand(1).item(), random.random(), numpy.random.rand()]"
+    source = f"import torch, random, numpy\ndef double(x): return {draws}"
 
     def shown(secret: bytes, extra: str = "") -> str:
         return graded(box, task, tmp_path, source, extra, secret=secret)["checks"][0]["message"]

@@ -18,7 +18,8 @@ from course_lib.grading.frames import Channel, Closed, Late
 from course_lib.grading.protocol import DTYPES, MAX_DEPTH, MAX_ITEMS, MAX_TENSOR_BYTES, ProtocolError, decode, encode
 
 PLAIN = [
-    None, True, False, 0, -1, 2**63 - 1, -(2**63), 0.1, -0.0, 1e308, 5e-324, math.inf, -math.inf, "", "a\n\"\\\u2028é𝄞\0",
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 0.1, -0.0, 1e308, 5e-324, math.inf, -math.inf,
+    "", "a\n\"\\\u2028é𝄞\0",
     [], (), {}, [1, [2.5, ("x", None)]], {"a": 1, "": {"b": (True,)}}, ["list", "tensor"], ("dict", ["list"]),
 ]  # fmt: skip
 
@@ -78,7 +79,8 @@ def nested(depth: int) -> list:
         (torch.zeros(MAX_TENSOR_BYTES + 1, dtype=torch.uint8), "bytes of tensors"),
         ([torch.zeros(MAX_TENSOR_BYTES // 2 + 1, dtype=torch.uint8)] * 2, "bytes of tensors"),
         (torch.zeros(1).expand(2**40), "bytes of tensors"), ([0] * (MAX_ITEMS + 1), "items"),
-        (nested(MAX_DEPTH + 2), "deep"), ("x" * 200_001, "characters"), ("\ud800", "Unicode"), ({"\udcff": 1}, "Unicode"),
+        (nested(MAX_DEPTH + 2), "deep"), ("x" * 200_001, "characters"), ("\ud800", "Unicode"),
+        ({"\udcff": 1}, "Unicode"),
         (["x" * 150_000] * 15, "besides"), (1 + 2j, "complex"), (torch.ones(2).numpy().dtype, "holds a"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -98,15 +100,18 @@ def test_a_value_that_holds_itself_is_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"{}", b'{"a": 1}', b"[]", b'["set", 1]', b'["LIST"]', b'[["list"]]', b"[null]", b"\xff\xfe", b"[" * 100_000,
+        b"", b"{}", b'{"a": 1}', b"[]", b'["set", 1]', b'["LIST"]', b'[["list"]]', b"[null]", b"\xff\xfe",
+        b"[" * 100_000,
         b'["list",' * 50 + b"1" + b"]" * 50, b'["dict", ["a", 1], ["a", 2]]', b'["dict", [1, 2]]', b'["dict", ["a"]]',
         b'["dict", "ab"]', b"1" * 100, b"9223372036854775808", b"1." + b"1" * 100, b"1e5" + b"0" * 50, b'"\\ud800"',
-        b'["dict", ["\\ud800", 1]]', b"[1,2", b"1 2", b'["tensor"]', b'["tensor", "float32"]', b'["tensor", "float32", 3]',
+        b'["dict", ["\\ud800", 1]]', b"[1,2", b"1 2", b'["tensor"]', b'["tensor", "float32"]',
+        b'["tensor", "float32", 3]',
         b'["tensor", "complex64", []]', b'["tensor", "float32", [-1]]', b'["tensor", "float32", [true]]',
         b'["tensor", "float32", [1.0]]', b'["tensor", "float32", [4, "x"]]', b'["tensor", ["float32"], [1]]',
         b'["tensor", "float32", [2147483648]]', b'["tensor", "int8", [0, 2147483647, 2147483647, 2147483647]]',
         b'["tensor", "int8", [1,1,1,1,1,1,1,1,8]]', b'["tensor", "float32", [1000000]]', b'["tensor", "int8", []]',
-        b'["list", 1, ["list", 1, NULL]]', b'["list"' + b",1" * (MAX_ITEMS + 1) + b"]", b'"' + b"x" * 200_001 + b'"', b"nan", b"Infinityx", b"tensor",
+        b'["list", 1, ["list", 1, NULL]]', b'["list"' + b",1" * (MAX_ITEMS + 1) + b"]", b'"' + b"x" * 200_001 + b'"',
+        b"nan", b"Infinityx", b"tensor",
     ],
     ids=lambda text: repr(text[:30]),
 )  # fmt: skip
@@ -146,7 +151,9 @@ def test_random_and_damaged_messages_never_do_more_than_be_refused() -> None:
     assert refused > 2_000
 
 
-@pytest.mark.parametrize("text", [b"[" * 2_000_000, b'["list"' + b",[]" * 600_000 + b"]", b'"' + b"\\u0041" * 300_000 + b'"'])
+@pytest.mark.parametrize(
+    "text", [b"[" * 2_000_000, b'["list"' + b",[]" * 600_000 + b"]", b'"' + b"\\u0041" * 300_000 + b'"']
+)
 def test_the_largest_forgeries_are_refused_soon(text: bytes) -> None:
     started = time.process_time()
     with pytest.raises(ProtocolError):
@@ -173,7 +180,9 @@ def test_a_large_message_in_small_pieces_takes_linear_time(pair) -> None:
     assert time.process_time() - started < 10
 
 
-@pytest.mark.parametrize("data", [b"\xff" * 8, b"\x00\x00\x00\x02\x00\x00\x00\x00{}", b"\x00\x00\x00\x04\x00\x80\x00\x01null"])
+@pytest.mark.parametrize(
+    "data", [b"\xff" * 8, b"\x00\x00\x00\x02\x00\x00\x00\x00{}", b"\x00\x00\x00\x04\x00\x80\x00\x01null"]
+)
 def test_forged_lengths_and_frames_are_refused(pair, data: bytes) -> None:
     channel, other = pair
     other.sendall(data)

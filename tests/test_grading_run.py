@@ -22,7 +22,10 @@ from course_lib.grading.run import Job, grade_all
 from course_lib.grading.task import make_task
 from tools import project
 
-QUALITIES = [RIGHT, RIGHT + "\ndef half(x): return x / 3", "def double(x): return x + x", "def double(x):\n    return x +", "x = 1"]
+QUALITIES = [
+    RIGHT, RIGHT + "\ndef half(x): return x / 3", "def double(x): return x + x", "def double(x):\n    return x +",
+    "x = 1",
+]  # fmt: skip
 STUDENTS = [f"student-{number:02}" for number in range(10)]
 
 
@@ -74,7 +77,7 @@ def test_a_run_grades_everybody_and_lists_who_is_missing(whole: Path, submitted,
 
 
 @pytest.mark.box
-def test_a_killed_run_goes_on_to_the_same_results(whole: Path, submitted: Path, exercises: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_to_the_same_results(whole: Path, submitted, exercises, tmp_path: Path) -> None:
     results = tmp_path / "results"
     words = ["grade", submitted, "-o", results, "--exercises", exercises, "-j", "1", *secret_of(submitted)]
     line = [sys.executable, "-c", "from course_lib.cli import main; main()", *map(str, words)]
@@ -91,7 +94,7 @@ def test_a_killed_run_goes_on_to_the_same_results(whole: Path, submitted: Path, 
 
 
 @pytest.mark.box
-def test_four_shards_merge_to_the_same_bytes(whole: Path, submitted: Path, exercises: Path, tmp_path: Path, capsys) -> None:
+def test_four_shards_merge_to_the_same_bytes(whole: Path, submitted, exercises, tmp_path: Path, capsys) -> None:
     parts = [tmp_path / f"part-{i}" for i in (1, 2, 3, 4)]
     for i, part in enumerate(parts, 1):
         grade(submitted, exercises, part, "--shard", f"{i}/4", "--unsafe", *secret_of(submitted))
@@ -116,7 +119,7 @@ def jobs_of(submitted: Path, exercises: Path, results: Path) -> list[Job]:
             for name in STUDENTS[:3]]  # fmt: skip
 
 
-def test_what_changed_is_graded_again_and_nothing_else(submitted: Path, exercises: Path, tmp_path: Path, monkeypatch) -> None:
+def test_what_changed_is_graded_again_and_nothing_else(submitted, exercises, tmp_path: Path, monkeypatch) -> None:
     for name in STUDENTS[:3]:
         submit(tmp_path / "submitted", name, (submitted / name / "doubling" / "doubling.ipynb").read_bytes())
     grade(tmp_path / "submitted", exercises, tmp_path / "results", "--unsafe", "-j", "1")
@@ -138,7 +141,7 @@ def test_what_changed_is_graded_again_and_nothing_else(submitted: Path, exercise
     assert graded == [STUDENTS[1], *STUDENTS[:3]]
 
 
-def test_a_grader_that_fails_gives_no_points_and_is_tried_again(submitted, exercises, tmp_path, monkeypatch, capsys) -> None:
+def test_a_failing_grader_gives_no_points_and_tries_again(submitted, exercises, tmp_path, monkeypatch, capsys) -> None:
     tries: list[str] = []
     real = run_module.grade_file
 
@@ -162,7 +165,7 @@ def test_a_grader_that_fails_gives_no_points_and_is_tried_again(submitted, exerc
 
 
 @pytest.mark.box
-def test_a_box_that_fails_to_start_is_no_zero(submitted: Path, exercises: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_box_that_fails_to_start_is_no_zero(submitted, exercises, tmp_path: Path, monkeypatch, capsys) -> None:
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)

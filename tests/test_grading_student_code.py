@@ -51,7 +51,8 @@ def test_magics_go_and_every_line_stays_in_its_place(source: str, plain: str) ->
 
 
 @pytest.mark.parametrize(
-    "piece", [" ", "a ", "'", '"""', "\\", "%", "!", "[", "x = ", "%time ", "a?", "-n ", "#", "'''\n", "[\n", "%x\\\n", "\n"]
+    "piece",
+    [" ", "a ", "'", '"""', "\\", "%", "!", "[", "x = ", "%time ", "a?", "-n ", "#", "'''\n", "[\n", "%x\\\n", "\n"],
 )
 def test_the_worst_cell_is_read_in_linear_time(piece: str) -> None:
     started = time.process_time()
@@ -65,7 +66,8 @@ def test_cells_of_every_shape_are_found() -> None:
         {"cell_type": "code", "source": ["a = 1\n", "b = 2"], "metadata": {"nbgrader": {"grade_id": "first"}}},
         {"outputs": [], "source": "c = 3"},
         {"execution_count": 4, "metadata": None, "source": "d = 4"},
-        {"source": "no kind at all"}, {"cell_type": "code"}, {"cell_type": "code", "source": 5}, {"cell_type": "code", "source": [1]},
+        {"source": "no kind at all"}, {"cell_type": "code"}, {"cell_type": "code", "source": 5},
+        {"cell_type": "code", "source": [1]},
         "no cell", None,
         {"cell_type": "code", "source": "half \ud800 pair", "metadata": {"nbgrader": {"grade_id": 7}}},
     ]  # fmt: skip
@@ -82,7 +84,8 @@ def test_format_3_is_read() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_other_encodings_are_read(encoding: str) -> None:
-    assert code_cells(json.dumps({"cells": [{"cell_type": "code", "source": "é"}]}, ensure_ascii=False).encode(encoding))[0].source == "é"
+    text = json.dumps({"cells": [{"cell_type": "code", "source": "é"}]}, ensure_ascii=False)
+    assert code_cells(text.encode(encoding))[0].source == "é"
 
 
 def test_one_damaged_character_costs_no_cell() -> None:
@@ -92,7 +95,8 @@ def test_one_damaged_character_costs_no_cell() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "JSON"), (notebook("x")[:-3], "JSON"), (b"[" * 1_000_000, "JSON"), (b"PK\x03\x04", "JSON"), (b"[]", "no list"),
+        (b"", "JSON"), (notebook("x")[:-3], "JSON"), (b"[" * 1_000_000, "JSON"), (b"PK\x03\x04", "JSON"),
+        (b"[]", "no list"),
         (b"{}", "no list"), (b'{"cells": {}}', "no list"), (b'{"cells": "x"}', "no list"), (b"null", "no list"),
         (notebook(*["x"] * (MAX_CELLS + 1)), "cells; at most"), (notebook("x" * (MAX_CODE + 1)), "characters of code"),
         (b"\xff\xfe\x00", "JSON"),

@@ -39,7 +39,7 @@ def find_bubblewrap() -> str:
     if path := shutil.which("bwrap"):
         return path
     raise BoxUnavailable("bubblewrap is not installed, and students' code is run in nothing less. Install it: "
-                         "apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora, RHEL).")  # fmt: skip
+                         "apt-get install bubblewrap (Debian, Ubuntu) or dnf install bubblewrap (Fedora).")  # fmt: skip
 
 
 def explain_refusal(output: str) -> str:

@@ -37,7 +37,7 @@ def add_grade_arguments(parser: argparse.ArgumentParser) -> None:
                         help="submissions at a time (default: one a processor, here %(default)s)")  # fmt: skip
     parser.add_argument("--shard", type=_shard, metavar="I/N",
                         help="grade part I of N, 1 to N, into a folder of its own; course merge joins them. A "
-                        "student's part depends on the student's id alone. Give all parts the same --secret")  # fmt: skip
+                        "student's part depends on the student's id alone. Give all the same --secret")  # fmt: skip
     parser.add_argument("--secret", type=Path, metavar="FILE",
                         help="what the random inputs are derived from: a text of 16 characters or more, or the "
                         "run.json of a run whose grades are to be reproduced (default: a new one, kept in "

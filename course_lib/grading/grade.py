@@ -16,7 +16,9 @@ from course_lib.grading.task import SCHEMA, Task, manual_answers
 _MAX_MESSAGE = 2_000
 
 
-def grade_file(path: Path, student: str, task: Task, box: Box, secret: bytes, late: bool | None = None) -> dict[str, Any]:
+def grade_file(
+    path: Path, student: str, task: Task, box: Box, secret: bytes, late: bool | None = None
+) -> dict[str, Any]:
     """Grade one notebook and return its result, as it stands in the result's file.
 
     A failure of the grader's own is raised, never a result: nobody gets a zero for it.

@@ -118,7 +118,8 @@ def decode(text: bytes, raw: bytes | bytearray) -> Value:
     if len(text) > MAX_JSON_BYTES or len(raw) > MAX_TENSOR_BYTES:
         raise ProtocolError("is larger than an answer may be")
     try:
-        node = _loads(text.decode("utf-8"), parse_int=_parse_int, parse_float=_parse_float, object_pairs_hook=_no_object)
+        hooks = {"parse_int": _parse_int, "parse_float": _parse_float, "object_pairs_hook": _no_object}
+        node = _loads(text.decode("utf-8"), **hooks)
     except ProtocolError:
         raise
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors

@@ -74,7 +74,7 @@ def read_cells(data: bytes) -> list[dict[str, Any]]:
     try:
         notebook = json.loads(_decode(data))
     except (ValueError, RecursionError) as error:
-        raise UnreadableNotebook("The file is no complete notebook (its JSON cannot be read); save it again.") from error
+        raise UnreadableNotebook("The file is no whole notebook (its JSON cannot be read); save it again.") from error
     found: Any = notebook.get("cells") if isinstance(notebook, dict) else None
     if found is None and isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list):
         sheets = [sheet.get("cells") for sheet in notebook["worksheets"] if isinstance(sheet, dict)]
