@@ -104,7 +104,7 @@ def test_ctrl_c(monkeypatch, capsys) -> None:
 
 
 def test_a_reader_that_has_seen_enough() -> None:
-    program = f"{sys.executable} -c 'from course_lib.cli import main; main()' runs | true; exit ${{PIPESTATUS[0]}}"
+    program = f"'{sys.executable}' -c 'from course_lib.cli import main; main()' runs | true; exit ${{PIPESTATUS[0]}}"
     shown = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=120)
     assert (shown.returncode, shown.stderr) == (0, "")
 
