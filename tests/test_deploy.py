@@ -4,6 +4,7 @@ import copy
 import csv
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -41,7 +42,7 @@ def test_shell_scripts_lint() -> None:
     assert shellcheck(SLURM.read_text()).stdout == ""
     assert os.access(SLURM, os.X_OK)
     [command] = container(job())["args"]
-    assert shellcheck(f"#!/bin/sh\n: \"${{JOB_COMPLETION_INDEX:=0}}\" \"${{SHARDS:=1}}\"\n{command}\n").stdout == ""
+    assert shellcheck(f'#!/bin/sh\n: "${{JOB_COMPLETION_INDEX:=0}}" "${{SHARDS:=1}}"\n{command}\n').stdout == ""
 
 
 def test_the_linter_finds_a_missing_quote() -> None:
@@ -104,10 +105,13 @@ def run(collection: Path, command: list[str], **variables: str) -> None:
     shim = collection / "bin" / "course"
     if not shim.exists():
         shim.parent.mkdir()
-        call = f"import sys\nfrom course_lib.cli import main\nmain([*sys.argv[1:], '--exercises', {str(collection / 'exercises')!r}])\n"
-        shim.write_text(f"#!{sys.executable}\n{call}")
+        arguments = f"[*sys.argv[1:], '--exercises', {str(collection / 'exercises')!r}]"
+        call = f"import sys; from course_lib.cli import main; main({arguments})"
+        # Through a shell: the line after #! ends at a space, which the path of this Python may hold.
+        shim.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(call)} \"$@\"\n")
         shim.chmod(0o755)
-    environment = os.environ | {"PATH": f"{shim.parent}:{os.environ['PATH']}", "PYTHONPATH": str(project.ROOT)} | variables
+    found = {"PATH": f"{shim.parent}:{os.environ['PATH']}", "PYTHONPATH": str(project.ROOT)}
+    environment = os.environ | found | variables
     done = subprocess.run(command, env=environment, cwd=collection, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 

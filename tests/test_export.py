@@ -59,7 +59,12 @@ def test_the_file_keeps_canvas_own_columns_and_the_assignments_that_were_graded(
 
 def test_students_without_a_result_keep_their_cell(canvas):
     rows, _, _ = canvas(result("101"))
-    assert {row["ID"]: row["Clip, or skip (77)"] for row in rows if row["ID"]} == {"101": "3", "102": "EX", "103": "1", "104": ""}
+    assert {row["ID"]: row["Clip, or skip (77)"] for row in rows if row["ID"]} == {
+        "101": "3",
+        "102": "EX",
+        "103": "1",
+        "104": "",
+    }
 
 
 def test_without_a_grade_the_cell_stays_and_the_command_fails(canvas):
@@ -109,7 +114,9 @@ def test_an_id_that_could_name_no_folder_is_found_through_the_collection(canvas,
     plain.mkdir(parents=True)
     (plain / "clipping.ipynb").write_text(answered("clipping"))
     make_exercises(tmp_path / "set")
-    cli.main(["collect", str(tmp_path / "plain"), "-o", str(tmp_path / "submitted"), "--exercises", str(tmp_path / "set")])
+    cli.main(
+        ["collect", str(tmp_path / "plain"), "-o", str(tmp_path / "submitted"), "--exercises", str(tmp_path / "set")]
+    )
     [student] = [path.name for path in (tmp_path / "submitted").iterdir() if path.is_dir()]
     template = TEMPLATE.replace("ada@example.org", "Ada@Example.org")
     rows, _, status = canvas(result(student), template=template, more=("--submitted", str(tmp_path / "submitted")))
@@ -170,8 +177,19 @@ def gradescope(tmp_path, *results) -> int:
 # https://gradescope-autograders.readthedocs.io/en/latest/specs/, section "Output format".
 TOP = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility",
        "stdout_visibility", "extra_data", "tests", "leaderboard"}  # fmt: skip
-TEST = {"score", "max_score", "status", "name", "name_format", "number", "output", "output_format", "tags", "visibility",
-        "extra_data"}  # fmt: skip
+TEST = {
+    "score",
+    "max_score",
+    "status",
+    "name",
+    "name_format",
+    "number",
+    "output",
+    "output_format",
+    "tags",
+    "visibility",
+    "extra_data",
+}
 VISIBILITIES = {"hidden", "after_due_date", "after_published", "visible"}
 FORMATS = {"text", "html", "simple_format", "md", "ansi"}
 
@@ -202,7 +220,9 @@ def test_nbgrader_without_nbgrader_says_how_to_install_it(tmp_path, monkeypatch)
     write_results(tmp_path / "results", result("ada"))
     exercises = make_exercises(tmp_path / "exercises")
     with pytest.raises(SystemExit, match="pip install 'nbgrader"):
-        cli.main(["export", str(tmp_path / "results"), "--nbgrader", str(tmp_path / "c"), "--exercises", str(exercises)])
+        cli.main(
+            ["export", str(tmp_path / "results"), "--nbgrader", str(tmp_path / "c"), "--exercises", str(exercises)]
+        )
 
 
 def test_the_help_names_every_option_and_a_result_file_is_what_was_read(tmp_path, capsys):

@@ -45,7 +45,10 @@ def rendered(markdown: str) -> Page:
 
 
 def test_each_check_gives_points_message_and_line(tmp_path):
-    checks = [check("adds", 3, 3), check("keeps order", 0, 1, "student_error", "ValueError: no such key\nSee the hint.", 7)]
+    checks = [
+        check("adds", 3, 3),
+        check("keeps order", 0, 1, "student_error", "ValueError: no such key\nSee the hint.", 7),
+    ]
     values = result(checks=checks, notes=["Code cell 2, line 3 stopped with NameError: x"], late=True, log="epoch 1")
     for page in (rendered((texts := written(tmp_path, values))[0]), Page(texts[1])):
         for words in (
@@ -76,21 +79,48 @@ def test_the_student_hears_what_kind_of_end_it_was(tmp_path, status):
 
 
 HOSTILE = [
-    "<script>alert(1)</script>", "</pre><img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "<!--", "]]>",
-    "[click](javascript:alert(1))", "![x](https://evil.example/x.png)", "<https://evil.example>", "https://evil.example/a",
-    "```\n<b>out</b>\n```", "````\n# out", "~~~\nout", "# heading", "\n\n---\n\n", "| a | b |\n|---|---|", "    code", "* item",
-    "a\u202egnp.exe", "a\u2066b\u2069", "\x1b[31mred", "[x]: https://evil.example\n\n[x]", "&lt;b&gt;", "\\<b>", "`<b>`",
-    "*bold* _it_ ~~no~~ $x$ :smile: @user", "1. one", "<style>*{display:none}</style>", "<meta http-equiv=refresh>", "\ud800",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    "</pre><img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "<!--",
+    "]]>",
+    "[click](javascript:alert(1))",
+    "![x](https://evil.example/x.png)",
+    "<https://evil.example>",
+    "https://evil.example/a",
+    "```\n<b>out</b>\n```",
+    "````\n# out",
+    "~~~\nout",
+    "# heading",
+    "\n\n---\n\n",
+    "| a | b |\n|---|---|",
+    "    code",
+    "* item",
+    "a\u202egnp.exe",
+    "a\u2066b\u2069",
+    "\x1b[31mred",
+    "[x]: https://evil.example\n\n[x]",
+    "&lt;b&gt;",
+    "\\<b>",
+    "`<b>`",
+    "*bold* _it_ ~~no~~ $x$ :smile: @user",
+    "1. one",
+    "<style>*{display:none}</style>",
+    "<meta http-equiv=refresh>",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_a_student_wrote_can_act(tmp_path, text):
     values = result(
-        notes=[text], log=text, checks=[check("adds", 0, 3, "failed", text), check(text[:40], 1, 1)],
+        notes=[text],
+        log=text,
+        checks=[check("adds", 0, 3, "failed", text), check(text[:40], 1, 1)],
         manual=[{"id": text, "max_points": 2, "answer": text}],
-    )  # fmt: skip
-    plain = written(tmp_path / "plain", result(notes=["n"], log="l", checks=[check("adds", 0, 3, "failed", "m"), check("k", 1, 1)]))
+    )
+    checks = [check("adds", 0, 3, "failed", "m"), check("k", 1, 1)]
+    plain = written(tmp_path / "plain", result(notes=["n"], log="l", checks=checks))
     markdown, page = written(tmp_path / "hostile", values)
     assert Page(page).tags <= ALLOWED
     assert rendered(markdown).tags <= rendered(plain[0]).tags
@@ -101,7 +131,9 @@ def test_nothing_that_a_student_wrote_can_act(tmp_path, text):
     assert headings == re.findall(r"<h[123]>", MarkdownIt("commonmark").render(plain[0]))
 
 
-@pytest.mark.parametrize("text", ["a < b & c > d", "x_1 * x_2 = [3](4)", "`tick` and \\ and $", "1. not a list", "naïve 名前"])
+@pytest.mark.parametrize(
+    "text", ["a < b & c > d", "x_1 * x_2 = [3](4)", "`tick` and \\ and $", "1. not a list", "naïve 名前"]
+)
 def test_what_a_student_wrote_is_shown_as_it_was(tmp_path, text):
     values = result(notes=[text], log=text, manual=[{"id": "q", "max_points": 1, "answer": text}])
     markdown, page = written(tmp_path, values)

@@ -95,7 +95,12 @@ def test_nbgrader_and_we_release_the_same_cells(released, piece):
     for one, other in zip(theirs.cells, ours.cells, strict=True):
         ids = [each.metadata.get("nbgrader", {}).get("grade_id") for each in (one, other)]
         assert one.cell_type == other.cell_type and ids[0] == ids[1]
-        assert one.cell_type == "markdown" and "<!--" in one.source or one.source == other.source or "# parameter" in one.source
+        assert (
+            one.cell_type == "markdown"
+            and "<!--" in one.source
+            or one.source == other.source
+            or "# parameter" in one.source
+        )
 
 
 @pytest.mark.parametrize("piece", EXERCISES)
@@ -168,7 +173,12 @@ def test_nbgraders_own_export_shows_the_points(graded, monkeypatch):
     ExportApp.clear_instance()
     with open("grades.csv", newline="") as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
-    assert {student: float(row["score"]) for student, row in rows.items()} == {"ada": 3, "bob": 0.1, "cleo": 3, "dan": 0}
+    assert {student: float(row["score"]) for student, row in rows.items()} == {
+        "ada": 3,
+        "bob": 0.1,
+        "cleo": 3,
+        "dan": 0,
+    }
     assert {float(row["max_score"]) for row in rows.values()} == {6}
 
 
@@ -179,7 +189,9 @@ def test_the_autograded_notebooks_are_valid_and_hold_every_graded_cell(graded):
         with open(path) as file:
             found = read_nbgrader(file, as_version=4)
         nbformat.validate(found)
-        ids = [each.metadata.nbgrader.grade_id for each in found.cells if each.metadata.get("nbgrader", {}).get("grade")]
+        ids = [
+            each.metadata.nbgrader.grade_id for each in found.cells if each.metadata.get("nbgrader", {}).get("grade")
+        ]
         assert sorted(ids) == ["visible-checks", "why-clipping"]
         assert all(not each.get("outputs") for each in found.cells[:-1])
     texts = {each.cell_type: each for each in found.cells}
@@ -196,8 +208,18 @@ def formgrader_page(folder: Path, student: str) -> str:
     settings.HTMLExporter.template_name = "formgrade"
     settings.HTMLExporter.extra_template_basedirs = [handlers.template_path]
     path = folder / f"course/autograded/{student}/clipping/clipping.ipynb"
-    resources = {"assignment_id": "clipping", "notebook_id": "clipping", "submission_id": "s", "index": 0, "total": 1,
-                 "base_url": "/", "student": student, "last_name": None, "first_name": None, "notebook_path": "/x"}  # fmt: skip
+    resources = {
+        "assignment_id": "clipping",
+        "notebook_id": "clipping",
+        "submission_id": "s",
+        "index": 0,
+        "total": 1,
+        "base_url": "/",
+        "student": student,
+        "last_name": None,
+        "first_name": None,
+        "notebook_path": "/x",
+    }
     return HTMLExporter(config=settings).from_filename(str(path), resources=resources)[0]
 
 
@@ -214,14 +236,38 @@ def test_nothing_that_a_student_wrote_acts_in_formgrader(graded):
     plain, hostile = shown(graded, ["plain"]), shown(graded, texts)
     assert hostile.tags - plain.tags <= HARMLESS
     # A bare address becomes a link that says where it leads; nothing else leads anywhere, nothing is loaded.
-    assert all((value or "#").startswith(("#", "/", "https://")) for name, value in hostile.attributes if name == "href")
+    assert all(
+        (value or "#").startswith(("#", "/", "https://")) for name, value in hostile.attributes if name == "href"
+    )
     loaded = [{value for name, value in page.attributes if name == "src"} for page in (plain, hostile)]
     assert loaded[0] == loaded[1]
     assert not [value for name, value in hostile.attributes if name.startswith("on") and "alert" in (value or "")]
 
 
-HARMLESS = {"em", "strong", "code", "li", "ul", "ol", "hr", "table", "thead", "tbody", "tr", "th", "td", "del", "blockquote",
-            "h1", "h2", "br", "p", "pre", "span", "a"}  # fmt: skip
+HARMLESS = {
+    "em",
+    "strong",
+    "code",
+    "li",
+    "ul",
+    "ol",
+    "hr",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "del",
+    "blockquote",
+    "h1",
+    "h2",
+    "br",
+    "p",
+    "pre",
+    "span",
+    "a",
+}
 
 
 def shown(folder: Path, texts: list[str]) -> Page:
@@ -293,7 +339,8 @@ def test_what_does_not_fit_is_refused(graded, case):
         path.unlink()
         words = "There is no"
     elif case == "points":
-        write_results(graded / "results", result("ada", max_points=5.0, submission_sha256=hashlib.sha256(TEXTS["ada"].encode()).hexdigest()))
+        digest = hashlib.sha256(TEXTS["ada"].encode()).hexdigest()
+        write_results(graded / "results", result("ada", max_points=5.0, submission_sha256=digest))
         words = "Make them equal"
     else:
         write_results(graded / "results", result("ada", "schedule"))

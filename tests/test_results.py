@@ -20,7 +20,11 @@ def test_a_row_a_student_and_exercise_and_a_column_a_check(tmp_path):
     other = result("bob", "loss", late=True, points=1, max_points=1, checks=[check("masks", 1, 1)], manual=[])
     write_results(tmp_path, other, result("ada"), result("bob", late=False))
     rows = table(tmp_path)
-    assert [(row["student"], row["exercise"]) for row in rows] == [("ada", "clipping"), ("bob", "clipping"), ("bob", "loss")]
+    assert [(row["student"], row["exercise"]) for row in rows] == [
+        ("ada", "clipping"),
+        ("bob", "clipping"),
+        ("bob", "loss"),
+    ]
     assert list(rows[0]) == [
         "student", "exercise", "status", "late", "points", "max",
         "clipping: adds", "clipping: keeps order", "loss: masks", "open by hand", "notes",
@@ -55,7 +59,23 @@ def test_the_same_results_give_the_same_bytes_whatever_the_order_of_writing(tmp_
     assert write_csv(one).read_bytes() == write_csv(two).read_bytes() == write_csv(one).read_bytes()
 
 
-INJECTIONS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "a;=1", 'a",=1', "a\n=1", " =1", "＝1", "a|-1", "==", "''=1"]
+INJECTIONS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "'=1",
+    "a;=1",
+    'a",=1',
+    "a\n=1",
+    " =1",
+    "＝1",
+    "a|-1",
+    "==",
+    "''=1",
+]
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
@@ -66,7 +86,10 @@ def test_no_cell_is_a_formula_for_any_separator(tmp_path, text):
     for separator in ",;\t|":
         for row in csv.reader(io.StringIO(content, newline=""), delimiter=separator):
             for cell in row:
-                assert not any(line.lstrip(" ").startswith(tuple("=+-@\t\r＝＋－＠")) for line in cell.split("\n")), (cell, separator)
+                assert not any(line.lstrip(" ").startswith(tuple("=+-@\t\r＝＋－＠")) for line in cell.split("\n")), (
+                    cell,
+                    separator,
+                )
 
 
 def test_a_guarded_text_is_legible_and_comes_back_whole():

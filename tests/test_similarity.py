@@ -15,12 +15,19 @@ def course(tmp_path):
     exercises = make_exercises(tmp_path / "exercises")
     source = exercises / "clipping/clipping.ipynb"
     given = cell("code", "import math\n\ndef attempt(x):\n    return x + 1\n", "setup-1", locked=True)
-    solution = cell("code", "def clip_or_skip(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n", "clip_or_skip")
+    solution = cell(
+        "code", "def clip_or_skip(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n", "clip_or_skip"
+    )
     source.write_text(notebook(given, solution))
     submitted = tmp_path / "submitted"
     texts = {
-        ("ada", "clipping"): notebook(given, cell("code", "def helper(a):\n    return a  # mine\n\n@wraps\ndef clip_or_skip(x):\n    return helper(x)")),
-        ("bob", "clipping"): notebook(cell("code", "def clip_or_skip(x):\n  return 2"), given, cell("code", "print(open('x'))")),
+        ("ada", "clipping"): notebook(
+            given,
+            cell("code", "def helper(a):\n    return a  # mine\n\n@wraps\ndef clip_or_skip(x):\n    return helper(x)"),
+        ),
+        ("bob", "clipping"): notebook(
+            cell("code", "def clip_or_skip(x):\n  return 2"), given, cell("code", "print(open('x'))")
+        ),
         ("eve", "clipping"): notebook(given),
         ("ada", "loss"): answered("loss", "return 5"),
     }
@@ -32,7 +39,9 @@ def course(tmp_path):
 
 
 def similarity(course, capsys) -> str:
-    cli.main(["similarity", str(course / "submitted"), "-o", str(course / "out"), "--exercises", str(course / "exercises")])
+    cli.main(
+        ["similarity", str(course / "submitted"), "-o", str(course / "out"), "--exercises", str(course / "exercises")]
+    )
     return capsys.readouterr().out
 
 
@@ -42,7 +51,10 @@ def test_the_layout_serves_dolos_and_jplag(course, capsys):
     files = sorted(str(path.relative_to(clipping)) for path in clipping.rglob("*") if path.is_file())
     assert files == ["info.csv", "submissions/ada/clipping.py", "submissions/bob/clipping.py", "template/clipping.py"]
     assert f"dolos run -f web -l python {clipping}/info.csv" in out
-    assert f"java -jar jplag.jar -l python3 -bc {clipping}/template -r {clipping}/jplag-result {clipping}/submissions" in out
+    assert (
+        f"java -jar jplag.jar -l python3 -bc {clipping}/template -r {clipping}/jplag-result {clipping}/submissions"
+        in out
+    )
     assert "clipping: 2 of 3 submissions" in out and "No code of their own: eve." in out and "loss: 1 of 1" in out
 
 
@@ -70,7 +82,9 @@ def test_names_come_from_the_collection_and_are_no_formulas(course, capsys):
     plain = course / "plain" / "=Ada, x"
     plain.mkdir(parents=True)
     (plain / "clipping.ipynb").write_text((course / "submitted/ada/clipping/clipping.ipynb").read_text())
-    cli.main(["collect", str(course / "plain"), "-o", str(course / "collected"), "--exercises", str(course / "exercises")])
+    cli.main(
+        ["collect", str(course / "plain"), "-o", str(course / "collected"), "--exercises", str(course / "exercises")]
+    )
     (course / "submitted").rename(course / "other")
     (course / "collected").rename(course / "submitted")
     similarity(course, capsys)

@@ -18,7 +18,10 @@ COMMANDS = [
     shlex.split(line) for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]  # fmt: skip
-GRADEBOOK = "Student,ID,SIS Login ID,Section,Clip or skip (7)\n    Points Possible,,,,12\n\"Lovelace, Ada\",12345,ada,A,\n"
+GRADEBOOK = """Student,ID,SIS Login ID,Section,"{title} (7)"
+    Points Possible,,,,12
+"Lovelace, Ada",12345,ada,A,
+"""
 
 
 def test_the_page_has_every_command_of_grading() -> None:
@@ -38,8 +41,7 @@ def test_other_commands_and_files_exist() -> None:
 def test_the_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     exercise = load_exercises()["clipping"]
-    GRADED = GRADEBOOK.replace("Clip or skip", f'"{exercise.title}').replace(" (7)", ' (7)"')
-    (tmp_path / "gradebook.csv").write_text(GRADED)
+    (tmp_path / "gradebook.csv").write_text(GRADEBOOK.format(title=exercise.title))
     (tmp_path / "secret.txt").write_text("sixteen characters and more")
     with zipfile.ZipFile("submissions.zip", "w") as archive:
         archive.writestr("lovelaceada_12345_678_clipping.ipynb", student_version(exercise, "autumn, a secret of yours"))

@@ -15,7 +15,8 @@ from course_lib.grading.results import Result, format_points
 
 # The columns that Canvas itself needs, in its order; Section has to be the last of them.
 OWN_COLUMNS = (
-    "Student", "LastName", "FirstName", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account", "Section",
+    "Student", "LastName", "FirstName", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account",
+    "Section",
 )  # fmt: skip
 ID_COLUMNS = ("ID", "SIS Login ID", "SIS User ID", "Integration ID")
 NOT_ASSIGNED = {"N/A", "EX"}
@@ -153,7 +154,8 @@ def _compare_maxima(
 ) -> None:
     possible = next((row for row in rows if "Points Possible" in row[0]), [])
     for exercise, column in chosen.items():
-        ours = {result.max_points + sum(q.max_points for q in result.manual) for result in results if result.exercise == exercise}
+        mine = [result for result in results if result.exercise == exercise]
+        ours = {result.max_points + sum(question.max_points for question in result.manual) for result in mine}
         theirs = _cell(possible, column).strip().replace(",", ".")
         if theirs and {format_points(points) for points in ours} != {_number(theirs)}:
             numbers = " or ".join(sorted(format_points(points) for points in ours))

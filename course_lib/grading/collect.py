@@ -30,8 +30,9 @@ def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the notebooks go; what an earlier collection put there stays, and counts",
     )  # fmt: skip
     parser.add_argument(
-        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="the exercises (default: the course's own)"
-    )
+        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+        help="the exercises (default: the course's own)",
+    )  # fmt: skip
 
 
 def run_collect(args: argparse.Namespace) -> None:
@@ -76,7 +77,9 @@ def _check_places(sources: Sequence[Path], output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file; give a folder with -o.")
     if output.is_dir() and not (output / NAME).is_file() and set(os.listdir(output)) - {INCOMING}:
-        raise ValueError(f"{output} holds something, but not from course collect; give a new or an empty folder with -o.")
+        raise ValueError(
+            f"{output} holds something, but not from course collect; give a new or an empty folder with -o."
+        )
     target = output.resolve()
     for source in sources:
         place = source.resolve()

@@ -37,8 +37,9 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         "tells Canvas the ids that could not name a folder",
     )  # fmt: skip
     parser.add_argument(
-        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="the exercises (default: the course's own)"
-    )
+        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+        help="the exercises (default: the course's own)",
+    )  # fmt: skip
 
 
 def run_export(args: argparse.Namespace) -> None:

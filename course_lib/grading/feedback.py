@@ -165,7 +165,8 @@ def _html_check(check: CheckResult) -> str:
 def style() -> str:
     """Return the page's style sheet: the course's colours for light and dark, readable on a phone."""
     names = ("ink", "muted", "paper", "rule", "good", "bad")
-    light, dark = ("".join(f"--{name}:{getattr(PALETTE[name], theme)};" for name in names) for theme in ("light", "dark"))
+    light = "".join(f"--{name}:{PALETTE[name].light};" for name in names)
+    dark = "".join(f"--{name}:{PALETTE[name].dark};" for name in names)
     return f""":root{{{light}}}
 @media (prefers-color-scheme:dark){{:root{{{dark}}}}}
 body{{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.5 system-ui,sans-serif}}

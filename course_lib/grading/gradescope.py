@@ -1,4 +1,7 @@
-"""Gradescope's `results.json`, in its documented form: https://gradescope-autograders.readthedocs.io/en/latest/specs/"""
+"""Gradescope's `results.json`, in the form that it documents.
+
+See https://gradescope-autograders.readthedocs.io/en/latest/specs/.
+"""
 
 from typing import Any
 

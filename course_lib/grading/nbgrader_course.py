@@ -149,7 +149,7 @@ def export_to_course(
                 without_grade.append(result)
                 continue
             if result.exercise not in exercises:
-                raise CourseError(f"There is no exercise {result.exercise!r}; name the set that was graded with --exercises.")
+                raise CourseError(f"There is no exercise {result.exercise!r}; name the graded set with --exercises.")
             exercise = exercises[result.exercise]
             text = autograded_notebook(result, exercise, _submission(submitted, result))
             changed = _write_notebook(course, result, text)

@@ -98,4 +98,5 @@ def _grade_ids(cells: Iterable[dict]) -> set[str]:
 
 
 def _titles(cells: Iterable[dict]) -> list[str]:
-    return [title.lower() for cell in cells if cell["cell_type"] == "markdown" for title in _TITLE.findall(cell["source"])]
+    texts = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
+    return [title.lower() for text in texts for title in _TITLE.findall(text)]

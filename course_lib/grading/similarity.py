@@ -28,16 +28,20 @@ def add_similarity_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("submitted", type=Path, metavar="SUBMITTED", help="the folder that course collect wrote")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
     parser.add_argument(
-        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="the exercises (default: the course's own)"
-    )
+        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+        help="the exercises (default: the course's own)",
+    )  # fmt: skip
 
 
 def run_similarity(args: argparse.Namespace) -> None:
     """Write the functions, and say what to type next."""
     exercises = load_exercises(args.exercises)
-    notebooks = sorted(path for path in args.submitted.glob("*/*/*.ipynb") if path.stem == path.parent.name in exercises)
+    found = args.submitted.glob("*/*/*.ipynb")
+    notebooks = sorted(path for path in found if path.stem == path.parent.name in exercises)
     if not notebooks:
-        raise SystemExit(f"{args.submitted} holds no STUDENT/PIECE/PIECE.ipynb; give the folder that course collect wrote.")
+        raise SystemExit(
+            f"{args.submitted} holds no STUDENT/PIECE/PIECE.ipynb; give the folder that course collect wrote."
+        )
     files = {file.path: file for file in read_collection(args.submitted)}
     for piece, exercise in exercises.items():
         mine = [path for path in notebooks if path.stem == piece]
