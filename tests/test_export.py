@@ -8,6 +8,7 @@ import re
 import pytest
 
 from course_lib import cli
+from course_lib.grading.gradescope import gradescope_results
 from course_lib.grading.results import read_result
 from exercise_folder import answered, make_exercises
 from result_files import check, grader_error, result, write_results
@@ -213,6 +214,12 @@ def test_gradescope_gets_nothing_where_there_is_no_grade(tmp_path, capsys):
     assert gradescope(tmp_path, result("ada"), grader_error("eve")) == 1
     assert [path.parent.parent.name for path in (tmp_path / "out").rglob("results.json")] == ["ada"]
     assert "eve/clipping" in capsys.readouterr().out
+
+
+def test_gradescope_results_of_no_grade_are_refused(tmp_path):
+    write_results(tmp_path, grader_error("eve"))
+    with pytest.raises(ValueError, match="has no grade"):
+        gradescope_results(read_result(tmp_path / "eve/clipping.json"))
 
 
 def test_nbgrader_without_nbgrader_says_how_to_install_it(tmp_path, monkeypatch):
