@@ -111,7 +111,7 @@ def move(control) -> bool:
 def test_page_is_accessible(page, site_address: str, name: str, theme: str) -> None:
     page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
     # High enough that the side bars do not scroll: axe does not judge what is half covered.
-    page.set_viewport_size({"width": 1280, "height": 1600})
+    page.set_viewport_size({"width": 1280, "height": 2200})
     open_page(page, f"{site_address}/{name}.html")
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.evaluate(OPEN_AND_STILL)
