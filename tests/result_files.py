@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 
-def check(name: str, points: float, max_points: float, status: str = "", message: str = "", line: int | None = None) -> dict:
+def check(
+    name: str, points: float, max_points: float, status: str = "", message: str = "", line: int | None = None
+) -> dict:
     status = status or ("passed" if points == max_points else "failed")
     values = {"name": name, "points": points, "max_points": max_points}
     return values | {"status": status, "message": message, "line": line}
@@ -23,7 +25,9 @@ def result(student: str = "ada", exercise: str = "clipping", **changes: Any) -> 
 
 
 def grader_error(student: str = "eve", exercise: str = "clipping") -> dict[str, Any]:
-    return result(student, exercise, status="grader_error", points=None, checks=[], manual=[], notes=["The box failed."])
+    return result(
+        student, exercise, status="grader_error", points=None, checks=[], manual=[], notes=["The box failed."]
+    )
 
 
 def write_results(folder: Path, *results: dict[str, Any]) -> Path:
