@@ -104,7 +104,11 @@ def names() -> dict[str, dict]:
     return {piece: names_of(exercise) for piece, exercise in EXERCISES.items()}
 
 
-@pytest.mark.parametrize(("exercise", "check"), every_check(), ids=lambda value: getattr(value, "piece", None) or value.name)
+def name_of(value: Exercise | Check) -> str:
+    return value.piece if isinstance(value, Exercise) else value.name
+
+
+@pytest.mark.parametrize(("exercise", "check"), every_check(), ids=name_of)
 def test_a_check_survives_every_answer(exercise: Exercise, check: Check, names: dict) -> None:
     recorded = Recorded(exercise, names[exercise.piece])
     check.function(recorded)

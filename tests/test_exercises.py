@@ -129,7 +129,11 @@ def test_every_visible_check_stops_at_the_missing_answer(piece: str, tmp_path: P
     assert stopped[0] == ("check-1", NotImplementedError) and stopped[-1][0] == "visible-checks"
 
 
-@pytest.mark.parametrize(("piece", "wrong"), wrong_solutions(), ids=lambda value: value if isinstance(value, str) else value["name"])
+def name_of(value: str | dict) -> str:
+    return value if isinstance(value, str) else value["name"]
+
+
+@pytest.mark.parametrize(("piece", "wrong"), wrong_solutions(), ids=name_of)
 def test_a_wrong_solution_fails_what_it_should(piece: str, wrong: dict, box, tmp_path: Path) -> None:
     path = edited(piece, wrong.get("edits", []), tmp_path, wrong.get("code"))
     result = graded(path, make_task(EXERCISES[piece]), box)

@@ -33,7 +33,8 @@ def secret_lines(piece: str) -> set[str]:
     sentences = {part.strip() for answer in model_answers for part in re.split(r"[.\n]", answer)}
     checks = {check.name for check in load_checks(EXERCISES[piece].checks)}
     # A line of the solution that the notebook also shows elsewhere is no secret.
-    return {line for line in code if len(line) > 12 and given.count(line) == 0} | {s for s in sentences if len(s) > 12} | checks
+    unseen = {line for line in code if line not in given}
+    return {text for text in unseen | sentences if len(text) > 12} | checks
 
 
 @PIECES
@@ -120,7 +121,8 @@ def test_a_seed_changes_the_task_and_only_its_parameters() -> None:
     differing = [(a, b) for a, b in zip(plain.splitlines(), private.splitlines(), strict=True) if a != b]
     drawn = exercise.draw_parameters("a seed")
     assert len(differing) == 2
-    assert json.dumps(drawn["shape.formula"])[1:-1] in differing[0][1] and str(drawn["shape.quarter"]) in differing[1][1]
+    assert json.dumps(drawn["shape.formula"])[1:-1] in differing[0][1]
+    assert str(drawn["shape.quarter"]) in differing[1][1]
 
 
 @PIECES
@@ -138,7 +140,7 @@ def test_a_seed_never_draws_the_public_version(piece: str) -> None:
     [
         ("    ### END SOLUTION", "    # the end", "without '### END SOLUTION'"),
         ("    ### BEGIN SOLUTION", "    # the beginning", "where it does not belong"),
-        ("<!--shape.formula-->$1 - u$<!--/shape.formula-->", "<!--shape.formula-->$1$<!--/shape.formula-->", "must stand there once"),
+        ("$1 - u$<!--/shape.formula-->", "$1$<!--/shape.formula-->", "must stand there once"),
         ("# parameter: shape.quarter", "# parameter: quarter", "marks 'quarter"),
         ("quarter = 0.75", "quarter = 3 / 4", "must stand there once"),
     ],
@@ -161,7 +163,8 @@ def test_the_command_writes_and_says_where(own_set: Path, tmp_path: Path, capsys
     path = tmp_path / "given" / "schedule.ipynb"
     assert path.read_text(encoding="utf-8") == student_version(load_exercises(own_set)["schedule"], "s")
     assert capsys.readouterr().out == f"{path}\n"
-    assert release(EXERCISES["loss"], tmp_path / "given").read_text(encoding="utf-8") == student_version(EXERCISES["loss"])
+    second = release(EXERCISES["loss"], tmp_path / "given")
+    assert second.read_text(encoding="utf-8") == student_version(EXERCISES["loss"])
 
 
 def test_the_link_opens_the_public_version_in_colab() -> None:

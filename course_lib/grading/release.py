@@ -40,7 +40,7 @@ def student_version(exercise: Exercise, seed: str | None = None) -> str:
     parameters = _Parameters(exercise, seed)
     cells = [_student_cell(cell, exercise, parameters) for cell in source["cells"]]
     if unused := set(exercise.parameters) - parameters.used:
-        raise ExerciseError(f"{exercise.notebook} never mentions the parameter {min(unused)!r} of {exercise.piece}.toml.")
+        raise ExerciseError(f"{exercise.notebook} never mentions the parameter {min(unused)!r} of its settings.")
     notebook = {"cells": cells, "metadata": NOTEBOOK_METADATA, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -131,7 +131,7 @@ def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
                         help="your own set of exercises (default: the course's)")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="DIR",
-                        help=f"where the student versions go (default: {STUDENT_FOLDER}/ in the folder of exercises)")  # fmt: skip
+                        help=f"where the student versions go (default: {STUDENT_FOLDER}/ there)")  # fmt: skip
     parser.add_argument("--seed", metavar="SECRET",
                         help="change what the tasks ask, so that answers to the public version fail; keep it for "
                              "`course grade`. Needs -o.")  # fmt: skip
@@ -145,7 +145,8 @@ def run_release(args: argparse.Namespace) -> None:
     try:
         exercises = load_exercises(args.exercises)
         if unknown := [piece for piece in args.pieces if piece not in exercises]:
-            raise SystemExit(f"There is no exercise {unknown[0]!r} in {args.exercises}; there are {', '.join(exercises)}.")
+            known = ", ".join(exercises)
+            raise SystemExit(f"There is no exercise {unknown[0]!r} in {args.exercises}; there are {known}.")
         for piece in args.pieces or exercises:
             print(release(exercises[piece], folder, args.seed))
             if folder == DEFAULT_FOLDER / STUDENT_FOLDER:

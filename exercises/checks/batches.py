@@ -144,7 +144,7 @@ def uniform(student: Submission) -> None:
     counts = Counter(tuple(starts(tokens, batches, 2)) for batches in every)
     expect(len(counts) == 24 and max(counts.values()) <= 65, (
         f"Four windows can come in 24 orders. In 600 epochs {len(counts)} of them came up, the most frequent "
-        f"{max(counts.values(), default=0)} times. Shuffle the windows, not only the place to begin or the batches."))  # fmt: skip
+        f"{max(counts.values(), default=0)} times. Shuffle all windows, not only where to begin."))  # fmt: skip
 
 
 @check("leaves the global generator alone, refuses a stream that is too short", points=1)

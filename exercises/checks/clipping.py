@@ -106,7 +106,7 @@ def not_finite(student: Submission) -> None:
         ((report, after, _),) = run(student, weights, steps, max_norm=1.0)
         expect_close(after, weights, rtol=0, atol=0, message=(
             f"One gradient entry was {bad}, and weights changed. Decide about the skip before you scale or step."))
-        expect(action(report) == "skipped", f"One gradient entry was {bad}, and the step was not reported as 'skipped'.")
+        expect(action(report) == "skipped", f"One gradient entry was {bad}, and the report does not say 'skipped'.")
 
 
 @check("a skipped step leaves the optimizer as it was", points=1)
@@ -116,7 +116,7 @@ def optimizer_state(student: Submission) -> None:
     *_, (_, after, _) = run(student, weights, [good[0], good[1], bad, good[2]], 1e6, "AdamW")
     expect_close(after, after_adamw(weights, good), rtol=1e-4, atol=1e-5, message=(
         "Two good steps of AdamW, a skipped one and a good one must end where the three good ones alone end. "
-        "A skip may not touch the optimizer's moments or its count of steps: do not call optimizer.step()."))  # fmt: skip
+        "A skip may not touch the optimizer's moments or its step count: do not call optimizer.step()."))  # fmt: skip
 
 
 def after_adamw(weights: list[Tensor], steps: list[list[Tensor]]) -> list[Tensor]:

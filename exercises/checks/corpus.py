@@ -61,7 +61,8 @@ def order(student: Submission) -> None:
     for _ in range(3):
         places = split(student, *draw(student))
         found = ", ".join(sorted(NAMES, key=places.get))
-        expect(found == student.parameters["order"], f"Along the stream your parts lie as {found}. Read the task's order.")
+        right = found == student.parameters["order"]
+        expect(right, f"Along the stream your parts lie as {found}. The task names another order.")
 
 
 @check("every gap is as short as it can be, and long enough", points=2)
@@ -83,7 +84,7 @@ def ends(student: Submission) -> None:
     for _ in range(3):
         tokens, weights, T = draw(student)
         places = split(student, tokens, weights, T)
-        expect(places[first][0] == 0, f'The part "{first}" begins at id {places[first][0]} of the stream, not at the first.')
+        expect(places[first][0] == 0, f'The part "{first}" begins at id {places[first][0]}, not at the first.')
         left = len(tokens) - places[last][1]
         expect(left == 0, f'{left} ids are left over after "{last}". The last part ends where the stream ends.')
 

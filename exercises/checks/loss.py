@@ -120,8 +120,8 @@ def filler_logits(student: Submission) -> None:
             f"Logits that do not count were {filler}, and the loss changed. 0 times {filler} is NaN: replace the "
             "logits before the loss, instead of multiplying the losses."))  # fmt: skip
         expect_close(grad, right_gradient, rtol=1e-3, atol=1e-5, message=(
-            f"Logits that do not count were {filler}: the loss stayed as it was and the gradient did not. It must be exactly "
-            "0 at those positions; a NaN that is masked after the loss comes back in backward."))  # fmt: skip
+            f"Logits that do not count were {filler}: the loss stayed as it was and the gradient did not. It must be "
+            "exactly 0 at those positions; a NaN that is masked after the loss comes back in backward."))  # fmt: skip
 
 
 @check("an empty mask gives a loss of 0 and a gradient of zeros", points=1)

@@ -74,7 +74,9 @@ def loss_of(parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), y.flatten())
 
 
-def update(parameters: list[Tensor], optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float = math.inf) -> float:
+def update(
+    parameters: list[Tensor], optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float = math.inf
+) -> float:
     """Make one update, exactly; return the norm before clipping."""
     grads = torch.autograd.grad(loss, parameters)
     norm = torch.cat([g.flatten() for g in grads]).norm().item()

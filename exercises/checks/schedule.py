@@ -57,7 +57,8 @@ def compare(
         rate = expect_number(answer, f"lr_at({step}, ...)")
         right = reference(student, step, cycle, restarts)
         expect_close(rate, right, rtol=1e-6, atol=1e-12, message=(
-            f"{message} At step {step} your rate is {rate:.6g}, with {describe(cycle)}, restarts {list(restarts)}."))  # fmt: skip
+            f"{message} At step {step} your rate is {rate:.6g}, with {describe(cycle)}, "
+            f"restarts {list(restarts)}."))  # fmt: skip
 
 
 def describe(cycle: Cycle) -> str:
@@ -70,7 +71,7 @@ def branches(student: Submission) -> None:
         cycle = draw(student)
         W, S, end = cycle["warmup"], cycle["stable"], total(cycle)
         steps = [0, 1, W // 2, W - 1, W, W + 1, W + S - 1, W + S, end, end + 1, 50 * end]
-        compare(student, cycle, [], steps, "Warmup is a line from 0 to peak, then comes the plateau, at last the floor.")
+        compare(student, cycle, [], steps, "Warmup is a line from 0 to peak, then the plateau, at last the floor.")
 
 
 @check("decays in the shape that the task gives", points=2)

@@ -103,7 +103,7 @@ def right_loops(cases: list[Case]) -> list[list[dict[str, object]]]:
     for number, result in enumerate(exact):
         agree = all(close(other[number], result, rtol=1e-5, atol=1e-6) for other in others)
         finite = bool(result["weight"].isfinite().all()) and all(map(math.isfinite, result["losses"]))
-        expect(agree and finite, f"Case {number} blows up, and rounding with it: right loops disagree. Use smaller rates.")
+        expect(agree and finite, f"Case {number} blows up, and rounding with it: use smaller rates.")
     return [exact, *others]
 
 
@@ -119,7 +119,8 @@ def find(student: Submission, faults: list[str], hint: str) -> None:
         verdict = expect_items(verdict, "The verdicts on one loop", len(cases))
         expect(all(type(each) is bool for each in verdict), "accepts(case, result) has to return True or False.")
         is_right = loops[index][1]
-        expect(not is_right or all(verdict), "Your test rejects a right loop. Leave room for rounding and for PyTorch's 1e-6.")
+        fair = not is_right or all(verdict)
+        expect(fair, "Your test rejects a right loop. Leave room for rounding and for PyTorch's 1e-6.")
         expect(is_right or not all(verdict), f"A broken loop passes your test. {hint}")
 
 
@@ -132,7 +133,7 @@ def plant(name: str, faults: list[str], hint: str) -> None:
 plant("finds gradients that pile up", ["not cleared"],
       "Its gradient is not the one of the update alone. That shows from the second update on.")  # fmt: skip
 plant("finds sums in the place of means", ["sum over rows", "sum over micro-batches"],
-      "Its step is too long by a whole factor. With B = 1 or A = 1, or if every step is clipped, that does not show.")  # fmt: skip
+      "Its step is too long by a whole factor. B = 1, A = 1, or clipping at every step hides that.")  # fmt: skip
 plant("finds data that is left out", ["last micro-batch only", "odd row dropped"],
       "It does not use all rows. Sizes that are even, or 1, hide that.")  # fmt: skip
 plant("finds clipping of the wrong thing", ["clips each micro-batch", "clips each entry"],

@@ -140,7 +140,7 @@ def cleared(student: Submission) -> None:
     right = reference(weights, updates, lrs, math.inf)[1]
     norms = run(student, weights, updates, lrs)[1]
     expect_close(norms, right, rtol=1e-9, message=(
-        "A gradient of an earlier update is still there: the norms grow. Clear once an update, not once a micro-batch."))
+        "A gradient of an earlier update is still there: the norms grow. Clear it once an update."))
     norms = run(student, weights, updates, lrs, stale=True)[1]
     expect_close(norms, right, rtol=1e-9, message=(
         "The parameters came with a gradient of an earlier call, and it is in the first update."))  # fmt: skip
@@ -171,5 +171,6 @@ def only_padding(student: Submission) -> None:
 def one_at_a_time(student: Submission) -> None:
     weights, updates = draw_weights(student), unequal_sizes(student, 2)
     rows = run(student, weights, updates, [0.1, 0.1])[3]
-    expect(max(rows, default=0) <= 4, f"The model saw {max(rows, default=0)} rows at once. Micro-batches have 4 at most.")
-    expect(rows == [4, 4, 1] * 2, f"The model ran {len(rows)} times for 6 micro-batches. One forward pass each is enough.")
+    most = max(rows, default=0)
+    expect(most <= 4, f"The model saw {most} rows at once. Micro-batches have 4 at most.")
+    expect(rows == [4, 4, 1] * 2, f"The model ran {len(rows)} times for 6 micro-batches; once each is enough.")
