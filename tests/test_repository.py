@@ -60,7 +60,10 @@ def test_the_version_stands_in_one_place() -> None:
 
 
 def test_no_paths_of_a_machine() -> None:
-    found = {name: MACHINE_PATH.findall(text) for name, text in texts().items() if MACHINE_PATH.search(text)}
+    # These name places inside the grader's box, which they attack.
+    inside = ("tests/attacks/", "tests/test_grading_box.py")
+    looked = {name: text for name, text in texts().items() if not name.startswith(inside)}
+    found = {name: MACHINE_PATH.findall(text) for name, text in looked.items() if MACHINE_PATH.search(text)}
     assert found == {}
 
 
