@@ -4,6 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -188,8 +189,7 @@ def _loss_of_windows(
     """Return the mean loss over windows of `tokens`, and by position `(T,)`, in nats."""
     T, device = model.config.context_length, next(model.parameters()).device
     total = torch.zeros(T, dtype=torch.float64)
-    modules_off = eval_mode(model) if in_eval_mode else torch.enable_grad()
-    with modules_off, torch.no_grad():
+    with eval_mode(model) if in_eval_mode else nullcontext():
         for some in starts.split(64):
             windows = tokens[some[:, None] + torch.arange(T + 1)].to(device)  # (b, T + 1)
             losses = next_token_loss(model(windows[:, :-1]), windows[:, 1:], reduction="none")
