@@ -11,7 +11,7 @@ from course_lib.grading.archives import Budget, Entry, RefusedError, opened
 from course_lib.grading.collection import (
     NAME, File, placed, read_collection, sha256_of, write_collection,
 )  # fmt: skip
-from course_lib.grading.exercise import DEFAULT_FOLDER, load_exercises
+from course_lib.grading.exercise import DEFAULT_FOLDER, add_exercises_option, load_exercises
 from course_lib.grading.origins import Origin, origin_of, own_stem, without_common_folder
 from course_lib.grading.recognise import Recognised, Recogniser
 from course_lib.grading.text import one_line, safe_name
@@ -29,10 +29,7 @@ def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="SUBMITTED",
         help="where the notebooks go; what an earlier collection put there stays, and counts",
     )  # fmt: skip
-    parser.add_argument(
-        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-        help="the exercises (default: the course's own)",
-    )  # fmt: skip
+    add_exercises_option(parser)
 
 
 def run_collect(args: argparse.Namespace) -> None:

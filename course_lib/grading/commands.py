@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from course_lib.grading import box
-from course_lib.grading.exercise import DEFAULT_FOLDER, load_exercises
+from course_lib.grading.exercise import add_exercises_option, load_exercises
 from course_lib.grading.feedback import write_feedback
 from course_lib.grading.folders import RunRecord, find_jobs, keep_finished, open_run, student_folders
 from course_lib.grading.merge import merge
@@ -29,8 +29,7 @@ def add_grade_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RESULTS",
                         help="where results, results.csv and feedback go; the same folder again goes on where a "
                         "killed run stopped, and grades anew only what has changed")  # fmt: skip
-    parser.add_argument("--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-                        help="the exercises (default: the course's own, whose solutions are public)")  # fmt: skip
+    add_exercises_option(parser)
     parser.add_argument("--only", action="append", metavar="PIECE", help="grade this exercise alone; may be repeated")
     parser.add_argument("--student", action="append", metavar="ID", help="grade this student alone; may be repeated")
     parser.add_argument("-j", "--jobs", type=_positive, default=_processors(), metavar="N",

@@ -5,6 +5,7 @@ solution) and `checks/PIECE.py`. The settings lie outside the notebook's folder 
 release copies whatever lies in it to the students.
 """
 
+import argparse
 import hashlib
 import re
 import tomllib
@@ -95,6 +96,14 @@ class Exercise:
             drawn[name] = parameter.choices[index]
             drawn |= {f"{name}.{face}": values[index] for face, values in parameter.faces.items()}
         return drawn
+
+
+def add_exercises_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--exercises DIR`, which every command that reads exercises has."""
+    parser.add_argument(
+        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+        help="your own set of exercises (default: the course's, whose solutions are public)",
+    )  # fmt: skip
 
 
 def load_exercises(folder: Path = DEFAULT_FOLDER) -> dict[str, Exercise]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from course_lib.files import atomic_path
 from course_lib.grading.canvas import Export, canvas_export
 from course_lib.grading.collection import read_collection
-from course_lib.grading.exercise import DEFAULT_FOLDER, load_exercises
+from course_lib.grading.exercise import add_exercises_option, load_exercises
 from course_lib.grading.gradescope import gradescope_results
 from course_lib.grading.nbgrader_course import export_to_course
 from course_lib.grading.results import Result, read_results
@@ -36,10 +36,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder that was graded (for --nbgrader; default COURSE_DIR/submitted); its collection.json also "
         "tells Canvas the ids that could not name a folder",
     )  # fmt: skip
-    parser.add_argument(
-        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-        help="the exercises (default: the course's own)",
-    )  # fmt: skip
+    add_exercises_option(parser)
 
 
 def run_export(args: argparse.Namespace) -> None:

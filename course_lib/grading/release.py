@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.files import atomic_path
-from course_lib.grading.exercise import DEFAULT_FOLDER, Exercise, ExerciseError, Value, load_exercises
+from course_lib.grading.exercise import (
+    DEFAULT_FOLDER, Exercise, ExerciseError, Value, add_exercises_option, load_exercises,
+)  # fmt: skip
 
 STUDENT_FOLDER = "student"
 CODE_STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
@@ -128,8 +130,7 @@ class _Parameters:
 
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pieces", nargs="*", metavar="PIECE", help="exercises to release (default: all)")
-    parser.add_argument("--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-                        help="your own set of exercises (default: the course's)")  # fmt: skip
+    add_exercises_option(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="DIR",
                         help=f"where the student versions go (default: {STUDENT_FOLDER}/ there)")  # fmt: skip
     parser.add_argument("--seed", metavar="SECRET",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from course_lib.files import atomic_path
 from course_lib.grading.collection import File, read_collection
-from course_lib.grading.exercise import DEFAULT_FOLDER, Exercise, load_exercises
+from course_lib.grading.exercise import Exercise, add_exercises_option, load_exercises
 from course_lib.grading.release import student_version
 from course_lib.grading.student_code import UnreadableNotebook, code_cells, read_file
 from course_lib.grading.text import guard_cell, visible
@@ -27,10 +27,7 @@ _NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 def add_similarity_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("submitted", type=Path, metavar="SUBMITTED", help="the folder that course collect wrote")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
-    parser.add_argument(
-        "--exercises", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
-        help="the exercises (default: the course's own)",
-    )  # fmt: skip
+    add_exercises_option(parser)
 
 
 def run_similarity(args: argparse.Namespace) -> None:
