@@ -165,6 +165,24 @@ def test_an_interrupted_recording_goes_on(tiny: Path, tmp_path, capsys) -> None:
     assert not partial.exists()
 
 
+def test_two_processes_do_not_record_one_run(tiny: Path, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(commands, "state", lambda name, folder: "recorded" if name == "corpus" else "missing")
+    lock = tmp_path / "cache" / "course_lib" / "recording" / f"{NAME}-{TINY.digest()}.lock"
+    lock.parent.mkdir(parents=True)
+    program = "import filelock, sys; held = filelock.FileLock(sys.argv[1]); held.acquire(); print(0, flush=True); input()"
+    line = [sys.executable, "-c", program, str(lock)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "0\n"
+        message = f"{NAME} is being recorded by another process, to which it is left."
+        assert status_of("record", NAME, "--out", tiny) == f"course record: {message}"
+        cli.main(["record", "--all", "--out", str(tiny)])
+        assert capsys.readouterr().out == f"{message}\n"
+        assert not (tiny / f"{NAME}.json.gz").exists()
+        other.kill()
+    cli.main(["record", "--all", "--out", str(tiny)])
+    assert (tiny / f"{NAME}.json.gz").exists()
+
+
 def test_all_that_is_due(tiny: Path, monkeypatch, capsys) -> None:
     short = Corpus(standin.make_stand_in()[:3_000], "a text", "0" * 64, is_stand_in=False)
     monkeypatch.setattr(corpus_figures, "load_real_corpus", lambda: short)

@@ -4,6 +4,7 @@ import argparse
 from itertools import chain
 from pathlib import Path
 
+import filelock
 import pooch
 
 from course_lib import corpus_figures, runs
@@ -50,12 +51,25 @@ def run_record(arguments: argparse.Namespace) -> None:
             figures = corpus_figures.count(corpus_figures.load_real_corpus())
             print(f"{name}: {corpus_figures.write_corpus_figures(figures, arguments.out)}", flush=True)
         else:
-            _record_run(name, arguments.out)
+            _record_alone(name, arguments)
 
 
-def _record_run(name: str, folder: Path) -> None:
+def _record_alone(name: str, arguments: argparse.Namespace) -> None:
+    """Record a run unless another process does: two would spoil each other's half-finished files."""
+    partial = Path(pooch.os_cache("course_lib")) / "recording" / f"{name}-{RECIPES[name].digest()}"
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(f"{partial}.lock", timeout=0):  # free again as soon as its process ends, however
+            _record_run(name, arguments.out, partial)
+    except filelock.Timeout:
+        message = f"{name} is being recorded by another process, to which it is left."
+        if arguments.names:
+            raise ValueError(message) from None
+        print(message)  # of --all: so several can share the work
+
+
+def _record_run(name: str, folder: Path, partial: Path) -> None:
     recipe = RECIPES[name]
-    partial = Path(pooch.os_cache("course_lib")) / "recording" / f"{name}-{recipe.digest()}"
     records = record(recipe, folder, partial)
     first = next(records, None)
     done = first.step if first else recipe.max_steps
