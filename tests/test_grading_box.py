@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -36,6 +37,15 @@ def test_a_function_is_called_by_name_and_answers_with_plain_values(box: Box) ->
         found = call(child, torch.ones(2, 3), 7)
         assert torch.equal(found["double"], torch.full((2, 3), 2.0)) and found["n"] == (7, None)
         assert child.close() == "said\n"
+
+
+def test_the_order_of_a_set_is_the_same_in_every_box(box: Box) -> None:
+    words = [f"word-{number}" for number in range(50)]
+    source = "def f(words): return list(set(words))"
+    fixed = os.environ | {"PYTHONHASHSEED": "0"}
+    line = [sys.executable, "-c", f"print({source.partition('return ')[2].replace('words', repr(words))})"]
+    elsewhere = subprocess.run(line, env=fixed, capture_output=True, text=True, check=True).stdout
+    assert str(answer(box, source, words)) == elsewhere.strip()
 
 
 def test_no_network_is_reached(box: Box, tmp_path: Path) -> None:

@@ -117,6 +117,26 @@ def test_a_process_that_ends_costs_one_check(box: Box, task: Task, tmp_path: Pat
     assert "exit code 7" in result["checks"][0]["message"]
 
 
+RESTARTS = """
+from course_lib.grading.checks import check, expect
+
+
+@check("forgets", points=1)
+def forgets(student):
+    found = [student.call("double", 1), student.call("double", 1)]
+    student.restart()
+    expect(found + [student.call("double", 1)] == [1, 2, 1], "A restart keeps what was.")
+    student.restart()
+"""
+
+
+def test_after_a_restart_the_notebook_knows_nothing(box: Box, tmp_path: Path) -> None:
+    task = make_task(load_exercises(make_exercise(tmp_path, RESTARTS))["doubling"])
+    counting = "import os\ncalls = []\nprint('ran')\ndef double(x):\n    calls.append(x)\n    return len(calls)"
+    result = graded(box, task, tmp_path, counting)
+    assert (result["points"], result["notes"], result["log"]) == (1, [], "ran\n"), result
+
+
 def test_a_check_that_fails_itself_is_the_graders_error(box: Box, tmp_path: Path) -> None:
     checks = "from course_lib.grading.checks import check\n@check('broken', 1)\ndef broken(student):\n    1 / 0\n"
     task = make_task(load_exercises(make_exercise(tmp_path / "exercises", checks))["doubling"])

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from course_lib.grading.protocol import encode
 from course_lib.grading.student_code import (
     MAX_BYTES, MAX_CELLS, MAX_CODE, UnreadableNotebook, code_cells, plain_python, read_file,
 )  # fmt: skip
@@ -106,6 +107,18 @@ def test_one_damaged_character_costs_no_cell() -> None:
 def test_what_is_no_notebook_is_refused_with_a_reason(data: bytes, says: str) -> None:
     with pytest.raises(UnreadableNotebook, match=says):
         code_cells(data)
+
+
+def test_all_that_is_read_crosses_into_the_box() -> None:
+    # The most bytes a character takes in JSON, and the most cells.
+    for data in (notebook("\N{PARTY POPPER}" * MAX_CODE), notebook(*["é"] * MAX_CELLS)):
+        cells = code_cells(data)
+        assert cells and encode({"do": "load", "cells": [[cell.number, cell.source] for cell in cells]})
+
+
+def test_commands_that_become_longer_python_count_as_what_they_become() -> None:
+    with pytest.raises(UnreadableNotebook, match="characters of code"):
+        code_cells(notebook("!\n" * (MAX_CODE // 3)))
 
 
 def test_links_pipes_folders_and_giants_are_not_read(tmp_path) -> None:

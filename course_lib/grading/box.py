@@ -131,7 +131,8 @@ def corpus_file() -> str | None:
 
 def _server(control: int, isolation: str, warm: str, library: str) -> list[str]:
     kept = [path for path in environment_folders() if _lies_in(path, "/tmp")] if isolation != "none" else []
-    python = [sys.executable, "-I", "-B", "-c", _START, library, ":".join(_site_folders())]
+    # Not -I, under which Python ignores PYTHONHASHSEED, and the order of a set would differ from box to box.
+    python = [sys.executable, "-s", "-P", "-B", "-c", _START, library, ":".join(_site_folders())]
     return [*python, str(control), isolation, warm, *kept]
 
 

@@ -81,6 +81,13 @@ class Submission(abc.ABC):
             StudentError, TimeOut: as `call`.
         """
 
+    @abc.abstractmethod
+    def restart(self) -> None:
+        """Let the next call meet a new process that runs the notebook from the top, and knows nothing of earlier calls.
+
+        For a check that asks several questions whose answers could be guessed from all of them together.
+        """
+
 
 @dataclass(frozen=True)
 class Check:

@@ -53,7 +53,7 @@ def blank_result(student: str, task: Task, secret: bytes, late: bool | None) -> 
     return {
         "schema": SCHEMA, "student": student, "exercise": task.exercise.piece, "submission_sha256": "",
         "seed": secret_id(secret), "status": "graded", "points": 0.0, "max_points": task.max_points, "late": late,
-        "checks": [], "manual": [], "notes": [], "log": "", "basis": task.basis,
+        "checks": [], "manual": [], "notes": [], "log": "", "basis": task.basis, "attempts": 1,
     }  # fmt: skip
 
 

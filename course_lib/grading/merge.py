@@ -79,5 +79,6 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _judgement(path: Path) -> dict:
-    """A result without what may differ between two runs on the same secret: what the student's code printed."""
-    return {key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key != "log"}
+    """A result without what may differ between two runs on the same secret: what was printed, how often it was tried."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in values.items() if key not in ("log", "attempts")}

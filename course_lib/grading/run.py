@@ -81,7 +81,7 @@ def _attempt(job: Job, boxes: "_Boxes", secret: bytes) -> dict[str, Any]:
     for attempt in range(1, ATTEMPTS + 1):
         box = boxes.get()
         try:
-            return grade_file(job.path, job.student, job.task, box, secret, job.late)
+            return grade_file(job.path, job.student, job.task, box, secret, job.late) | {"attempts": attempt}
         except GraderError as error:
             boxes.give_up(box)
             if attempt == ATTEMPTS:
@@ -92,7 +92,8 @@ def _attempt(job: Job, boxes: "_Boxes", secret: bytes) -> dict[str, Any]:
 def _failed(job: Job, secret: bytes, error: Exception) -> dict[str, Any]:
     text = str(error) if isinstance(error, GraderError) else f"{type(error).__name__}: {error}"
     return blank_result(job.student, job.task, secret, job.late) | {
-        "status": "grader_error", "points": None, "notes": [f"The grader failed, not the student: {text}"],
+        "status": "grader_error", "points": None, "attempts": ATTEMPTS,
+        "notes": [f"The grader failed, not the student: {text}"],
     }  # fmt: skip
 
 

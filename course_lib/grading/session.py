@@ -92,6 +92,9 @@ class Session(Submission):
     def run(self, driver: str, *args: Value) -> Value:
         return self._answer(" or ".join(self._exercise.functions), {"do": "run", "driver": driver, "args": list(args)})
 
+    def restart(self) -> None:
+        self._drop()
+
     def missing(self, function: str) -> StudentError:
         """Say that the notebook does not define a function, and which cell may be the reason."""
         text = f"The notebook defines no function {function}."
@@ -107,7 +110,7 @@ class Session(Submission):
         return "\n".join(filter(None, self._logs))[:_MAX_LOG]
 
     def _answer(self, name: str, message: dict[str, Any]) -> Value:
-        if self._child is None:  # an earlier call of the same check ended it, and the check went on
+        if self._child is None:  # `restart`, or an earlier call of this check has ended it, and the check goes on
             self.start()
         message["seed"], self._seed = self._seed, None
         try:
@@ -132,7 +135,9 @@ class Session(Submission):
 
     def _drop(self) -> None:
         if self._child is not None:
-            self._logs.append(self._child.close())
+            log = self._child.close()
+            if log not in self._logs:  # each restart prints the same
+                self._logs.append(log)
             self._child = None
 
 

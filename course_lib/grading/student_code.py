@@ -13,7 +13,8 @@ from typing import Any
 
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2_000
-MAX_CODE = 1_000_000  # characters of all code cells together
+# Characters of all code cells together: so many cross into the box in one message, whatever they are (`protocol`).
+MAX_CODE = 150_000
 # Cell magics whose rest is Python that leaves its names in the notebook; after others it is not Python.
 _PYTHON_MAGICS = {"time", "capture", "prun"}
 # Each of these reads a line in linear time, whatever stands in it.
@@ -105,10 +106,13 @@ def code_cells(data: bytes) -> list[Cell]:
         source = source_of(cell) if is_code else None
         if source is None:
             continue
-        size += len(source)
+        # The raw text first: reading a giant takes long.
+        plain = plain_python(source) if size + len(source) <= MAX_CODE else source
+        size += len(plain)
         if size > MAX_CODE:
-            raise UnreadableNotebook(f"The notebook holds more than {MAX_CODE:,} characters of code.")
-        cells.append(Cell(len(cells) + 1, plain_python(source), grade_id_of(cell)))
+            raise UnreadableNotebook(f"The notebook holds more than {MAX_CODE:,} characters of code; delete the "
+                                     "cells that hold data or text instead of code.")  # fmt: skip
+        cells.append(Cell(len(cells) + 1, plain, grade_id_of(cell)))
     return cells
 
 

@@ -1,8 +1,9 @@
 """Hidden checks of `testing`: cases() and accepts(case, result), a test of a small training loop.
 
 The loops run here, outside the box, on the student's cases: their source is never where the student's
-code is, and results come to it in random order without a label. Nothing that is asked is random, so a
-test that finds a fault on its cases finds it each time.
+code is. Each loop's results are shown without a label to a process that has seen no other loop's: beside
+each other, the right ones would be those that agree. Nothing that is asked is random, so a test that finds
+a fault on its cases finds it each time.
 """
 
 import math
@@ -17,9 +18,11 @@ from course_lib.grading.checks import (
 
 LARGEST = 1000.0
 LIMITS = {"S": 8, "A": 8, "B": 16, "F": 8}
+# Of each broken loop; with three right ones, a test that throws a coin passes one check in 29 at best.
+SHOWINGS = 2
 DRIVER = """
-def drive(student, cases, loops):
-    return [[student.accepts(case, result) for case, result in zip(cases, results)] for results in loops]
+def drive(student, cases, results):
+    return [student.accepts(case, result) for case, result in zip(cases, results)]
 """
 Case = dict[str, object]
 Fault = str | None
@@ -111,17 +114,20 @@ def find(student: Submission, faults: list[str], hint: str) -> None:
     """Pass if the test accepts every right loop and rejects each of these faults."""
     cases = read_cases(student)
     loops = [(results, True) for results in right_loops(cases)]
-    loops += [([descend(case, fault) for case in cases], False) for fault in faults]
-    order = student.random.uniform((len(loops),)).argsort().tolist()
-    answer = student.run(DRIVER, cases, [loops[index][0] for index in order])
-    verdicts = expect_items(answer, "The verdicts", len(loops))
-    for index, verdict in zip(order, verdicts):
-        verdict = expect_items(verdict, "The verdicts on one loop", len(cases))
-        expect(all(type(each) is bool for each in verdict), "accepts(case, result) has to return True or False.")
-        is_right = loops[index][1]
-        fair = not is_right or all(verdict)
-        expect(fair, "Your test rejects a right loop. Leave room for rounding and for PyTorch's 1e-6.")
-        expect(is_right or not all(verdict), f"A broken loop passes your test. {hint}")
+    loops += [([descend(case, fault) for case in cases], False) for fault in faults] * SHOWINGS
+    for index in student.random.uniform((len(loops),)).argsort().tolist():
+        results, is_right = loops[index]
+        accepted = verdict(student, cases, results)
+        expect(accepted or not is_right, "Your test rejects a right loop. Leave room for rounding and for PyTorch's 1e-6.")
+        expect(is_right or not accepted, f"A broken loop passes your test. {hint}")
+
+
+def verdict(student: Submission, cases: list[Case], results: list[dict[str, object]]) -> bool:
+    """Return whether the test accepts all results of one loop, in a process that has seen no other."""
+    student.restart()
+    answers = expect_items(student.run(DRIVER, cases, results), "The verdicts on one loop", len(cases))
+    expect(all(type(each) is bool for each in answers), "accepts(case, result) has to return True or False.")
+    return all(answers)
 
 
 def plant(name: str, faults: list[str], hint: str) -> None:

@@ -168,6 +168,13 @@ def test_the_next_submission_is_graded_right(run: Run, student: str) -> None:
     assert [check["status"] for check in result["checks"]] == ["passed"] * 3
 
 
+@pytest.mark.parametrize("student", [*NAMES.values(), *HONEST_NAMES])
+def test_one_attempt_is_enough(run: Run, student: str) -> None:
+    # A second one would mean that something had ended the box that all share.
+    attack = next((ATTACKS[name] for name, number in NAMES.items() if number == student), None)
+    assert run.result(student, attack.piece if attack else "total")["attempts"] == 1
+
+
 def test_nobody_called(run: Run) -> None:
     assert run.callers == []
 
