@@ -15,6 +15,7 @@ the rest (PSS), looked at ten times a second.
 """
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+from nbgrader.api import Gradebook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from submissions import PIECES, Made, make_submissions  # noqa: E402
@@ -115,6 +117,12 @@ def compare(folder: Path, made: Sequence[Made], block: int) -> list[float]:
             seconds, peak = found[name] = turns[name]()
             rate = len(chosen) / seconds * 60
             print(f"  {len(chosen)} of {piece}: {name:18} {rate:7.1f} a minute, peak {peak:6.0f} MB", flush=True)
+        with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+            theirs = [each.code_score / each.max_code_score for each in book.assignment_submissions(piece)]
+        results = [json.loads(path.read_text()) for path in (folder / f"results-{number}").glob("*/*.json")]
+        marks = [result["points"] / result["max_points"] for result in results]
+        for name, scores in (("nbgrader", theirs), ("course grade", marks)):
+            print(f"    graded by {name}: {len(scores)}, full marks for {scores.count(1)}", flush=True)
         shutil.rmtree(course / "submitted")
         ratios.append(found["nbgrader autograde"][0] / found["course grade"][0])
     return ratios
