@@ -257,3 +257,23 @@ def test_an_axis_leaves_a_lone_peak_out_and_nothing_that_lasts(js):
     assert (lone["cut"], lone["peak"], lone["peakStep"]) == (True, 25, 60) and 2 < lone["top"] < 4
     assert top([2.0] * 60 + [25.0] * 40)["top"] == 25
     assert top([0.0] * 100)["top"] == 0
+
+
+# What a drawing writes, with a pen that draws nothing.
+WRITTEN = """(() => {
+  const written = [];
+  const nothing = new Proxy({}, { get: () => () => {} });
+  const own = { width: 700, ctx: nothing, measure: (string) => 6 * string.length, text: (string) => written.push(string) };
+  const pen = new Proxy(own, { get: (target, name) => (name in target ? target[name] : () => {}) });
+  m.paintPanels(pen, m.read((name) => args[0][name]));
+  return written;
+})()"""
+
+
+def test_a_peak_above_an_axis_is_written_as_the_axis_is(js):
+    """A learning rate of 0.01 would be 0.0 with one decimal."""
+    values = [{"step": step, "loss": 2.0, "lr": 1e-3, "grad_norm": 0.5} for step in range(100)]
+    values[0] |= {"loss": 40.26, "lr": 1e-2, "grad_norm": 33.05}
+    state = explore_run(values, max_norm=1.0).get_state()
+    peaks = [string for string in js("training", WRITTEN, {k: v for k, v in state.items() if not k.startswith("_")}) if "↑" in string]
+    assert peaks == ["↑ 40.3", "↑ 1e-2", "↑ 33.0"]

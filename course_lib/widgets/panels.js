@@ -38,10 +38,10 @@ function paintMeasured(pen, points, colour, order, square) {
   }
 }
 
-// Says how high the curve goes where it leaves the frame.
-function paintPeak(pen, { peak, peakStep, cut }, at, frame) {
+// Says how high the curve goes where it leaves the frame, as the panel writes its numbers.
+function paintPeak(pen, { peak, peakStep, cut }, at, frame, show = (value) => value.toFixed(1)) {
   if (!cut) return;
-  const string = `↑ ${peak.toFixed(1)}`;
+  const string = `↑ ${show(peak)}`;
   const x = at(peakStep) + 7;
   const right = x + pen.measure(string, { size: 11, weight: 600 }) > frame.x + frame.width;
   pen.text(string, right ? x - 14 : x, frame.y + 10, { size: 11, weight: 600, align: right ? "right" : "left" });
@@ -95,7 +95,7 @@ function paintSmall(pen, state, frame, narrow, name, label, { least, show, limit
     for (const [order, { run }] of state.shown.entries()) paintBand(pen, run.curve.step, rows[order], at, Y, name, looks[order]);
     if (limit !== null) pen.path([[frame.x, Y(limit)], [frame.x + frame.width, Y(limit)]], { colour: "ink", width: 1, dash: [4, 3] });
   });
-  paintPeak(pen, found, at, frame);
+  paintPeak(pen, found, at, frame, show);
   return { at, Y };
 }
 
