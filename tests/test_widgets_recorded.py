@@ -7,9 +7,9 @@ import pytest
 from recorded_variants import cut, lesson, museum
 
 from course_lib.corpus_figures import load_corpus_figures
-from course_lib.runs import Run
+from course_lib.runs import Run, load_run, run_names
 from course_lib.widgets import base, explore_recorded
-from course_lib.widgets.curves import EVERY_STEP, context_groups, stops_of
+from course_lib.widgets.curves import EVERY_STEP, context_groups, shown_text, stops_of
 from course_lib.widgets.recorded import has_own_loss
 
 LABELS = {run: f"Run {letter}" for run, letter in zip(("lesson-64", "breaks-off", "another-target", "brief"), "ABCD", strict=True)}
@@ -50,11 +50,33 @@ def test_text_and_losses_by_position_are_those_of_the_moments():
         assert whole / 64 == pytest.approx(exact.mean(), rel=1e-3)
 
 
-@pytest.mark.parametrize("T", [1, 2, 8, 16, 17, 32, 64, 128, 300])
+@pytest.mark.parametrize("name", run_names())
+def test_no_sample_of_a_recorded_run_is_an_empty_box(name: str):
+    run, (stored,) = load_run(name), explore_recorded([name]).runs
+    assert [text for _, text in stored["samples"] if not text.strip()] == []
+    if name == "unshifted":  # it copies the line break of the prompt
+        assert run.samples[-1] == "\n" * 240 and stored["samples"][-1][1] == "(240 line breaks and nothing else)"
+
+
+def test_samples_in_words():
+    assert [shown_text(text) for text in ("\n\n a\n", " \n", "\n", "")] == [
+        " a\n", "(2 blank characters and nothing else)", "(1 line break and nothing else)", "(no text)"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("T", [1, 2, 8, 9, 10, 16, 17, 32, 64, 128, 300])
 def test_groups_of_positions_are_few_and_cover_each_once(T: int):
     groups = context_groups(T)
     assert [n for fewest, most in groups for n in range(fewest, most + 1)] == list(range(1, T + 1))
-    assert len(groups) <= 20 and groups[: min(T, 8)] == [[n, n] for n in range(1, min(T, 8) + 1)]
+    assert len(groups) <= 21 and groups[: min(T, 8)] == [[n, n] for n in range(1, min(T, 8) + 1)]
+    assert groups[-1] == [T, T]
+
+
+def test_a_loss_that_dips_at_the_last_position_alone_is_seen():
+    (stored,) = explore_recorded(["last-position"]).runs
+    _, drawn = stored["by_context"][-1]
+    assert drawn[-1] == short(load_run("last-position").val_loss_by_position[-1, -1]) == pytest.approx(2.07, abs=0.01)
+    assert stored["contexts"][-2:] == [[55, 63], [64, 64]] and 3.1 < drawn[-2] < 3.3
 
 
 def test_a_thinned_curve_keeps_every_extreme_and_every_mean():

@@ -17,7 +17,7 @@ EVEN, GROWING = 72, 40
 GRID = tuple(int(m * 10**power) for power in range(6) for m in (1, 1.5, 2, 3, 5, 7) if m * 10**power % 1 == 0)
 """Stops of a longer run, where it has such steps, beside those that were measured."""
 NEAR, FAR = 8, 12
-"""Losses by position: of each of the first, then means of so many growing groups, which are less noisy."""
+"""Losses by position: of each of the first, means of so many growing groups, which are less noisy, and the last."""
 
 
 def short(value: float) -> float:
@@ -44,7 +44,7 @@ def run_state(
         steps: rising; `loss`, `lr` and `grad_norm` have one value each.
         stops: the slider's steps; those that the run has keep their exact values.
         evaluations: `[step, train loss or None, validation loss]` each, steps rising.
-        samples: `[step, text]` each, steps rising.
+        samples: `[step, text]` each, steps rising; kept as `shown_text` has them.
         label: the run's words on the page.
         max_norm: the limit of clipping, drawn as a line.
     """
@@ -58,9 +58,17 @@ def run_state(
         "evaluations": [
             [int(step), None if train is None else short(train), short(val)] for step, train, val in evaluations
         ],
-        "samples": [[int(step), text.lstrip("\n")] for step, text in samples],
+        "samples": [[int(step), shown_text(text)] for step, text in samples],
         "contexts": [], "by_context": [],
     }  # fmt: skip
+
+
+def shown_text(text: str) -> str:
+    """Return a sample without the line breaks that it starts with; one that shows nothing, in words."""
+    if text.strip():
+        return text.lstrip("\n")
+    what = "line break" if text.strip("\n") == "" else "blank character"
+    return f"({len(text)} {what}{'' if len(text) == 1 else 's'} and nothing else)" if text else "(no text)"
 
 
 def thinned(steps: np.ndarray, loss: np.ndarray, lr: np.ndarray, norm: np.ndarray) -> dict[str, Any]:
@@ -79,9 +87,12 @@ def thinned(steps: np.ndarray, loss: np.ndarray, lr: np.ndarray, norm: np.ndarra
 
 
 def context_groups(context_length: int) -> list[list[int]]:
-    """Return `[fewest, most]` tokens of context of each group of positions: single ones, then growing groups."""
+    """Return `[fewest, most]` tokens of context of each group of positions: single ones, growing groups, the last.
+
+    The last position stands alone: in the mean of a group, a run trained on it only would look like any other.
+    """
     ends = [*range(1, NEAR + 1), *np.geomspace(NEAR, max(NEAR, context_length), FAR + 1).round().astype(int).tolist()]
-    ends = sorted({end for end in ends if end <= context_length})
+    ends = sorted({end for end in (*ends, context_length - 1) if 1 <= end <= context_length})
     return [[before + 1, end] for before, end in zip([0, *ends], ends, strict=False)]
 
 

@@ -135,7 +135,7 @@ def explore_run(
             `lr`, `grad_norm` and, where evaluated, `val_loss`. Kept to four significant digits.
         landmarks: losses in nats to draw as lines, by label.
         samples: text that the model wrote, by step; the latest one up to the marker is shown,
-            without the line breaks that it starts with.
+            without the line breaks that it starts with; one of nothing else is named in words.
         max_norm: the limit of clipping, drawn as a line over the norms; None or infinity for no line.
 
     Returns:
