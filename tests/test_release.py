@@ -136,6 +136,80 @@ def test_a_seed_never_draws_the_public_version(piece: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("begin", "end"),
+    [("# BEGIN SOLUTION", "# END SOLUTION"), ("### BEGIN SOLUTION: the curve", "### END SOLUTION of it"),
+     ("###BEGIN SOLUTION", "END SOLUTION")],
+)  # fmt: skip
+def test_marks_count_as_in_nbgrader_wherever_they_stand_in_a_line(own_set: Path, begin: str, end: str) -> None:
+    before = student_version(load_exercises(own_set)["schedule"])
+    change(own_set, "### BEGIN SOLUTION", begin)
+    change(own_set, "### END SOLUTION", end)
+    assert student_version(load_exercises(own_set)["schedule"]) == before
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ({"cell_type": "code", "solution": True, "source": "def forgotten():\n    return 41"}, "without a solution"),
+        ({"cell_type": "code", "source": "### BEGIN HIDDEN TESTS\nassert f(3) == 41\n### END HIDDEN TESTS"},
+         "'BEGIN HIDDEN TESTS'"),
+        ({"cell_type": "code", "solution": True,
+          "source": "### BEGIN SOLUTION\n41\n### END SOLUTION\n# BEGIN MARK SCHEME\n41"}, "'BEGIN MARK SCHEME'"),
+        ({"cell_type": "markdown", "source": "=== BEGIN MARK SCHEME ===\n41\n=== END MARK SCHEME ==="},
+         "'BEGIN MARK SCHEME'"),
+        ({"cell_type": "markdown", "source": "### BEGIN SOLUTION\n41\n### END SOLUTION"}, "'BEGIN SOLUTION'"),
+    ],
+)  # fmt: skip
+def test_what_would_stay_is_refused_and_nothing_is_written(own_set: Path, tmp_path: Path, added: dict, said: str):
+    for name in ("loss", "loss.toml", "checks/loss.py"):  # a good one, which comes first
+        take = shutil.copytree if name == "loss" else shutil.copy
+        take(project.EXERCISES / name, own_set / name)
+    add_cell(own_set, added)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["release", "--exercises", str(own_set), "-o", str(tmp_path / "given")])
+    words = str(ended.value.code)
+    assert said in words and "schedule.ipynb, cell" in words and "(mine)" in words and "41" not in words
+    assert not (tmp_path / "given").exists()
+
+
+def add_cell(folder: Path, added: dict) -> None:
+    """Put a cell at the end of the own exercise, marked as `mine`."""
+    path = folder / "schedule" / "schedule.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    marks = {"grade_id": "mine", "solution": added.get("solution", False)}
+    notebook["cells"].append(
+        {"cell_type": added["cell_type"], "metadata": {"nbgrader": marks}, "source": [added["source"]]}
+    )
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def test_cells_without_a_name_get_ids_of_their_own(own_set: Path) -> None:
+    path = own_set / "schedule" / "schedule.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for tags in ([], [], ["a tag: no id"], ["x" * 90], ["x" * 90]):
+        own = {"tags": tags} if tags else {}
+        notebook["cells"].append({"cell_type": "markdown", "metadata": own, "source": ["Hi"]})
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    made = json.loads(student_version(load_exercises(own_set)["schedule"]))
+    ids = [cell["id"] for cell in made["cells"]]
+    assert len(set(ids)) == len(ids) and {"cell", "cell-2", "a-tag--no-id"} < set(ids)
+    nbformat.validate(made)  # it refuses an id that is none; two alike only where it is asked to look
+
+
+def test_links_can_lead_to_the_website(own_set: Path, tmp_path: Path) -> None:
+    added = "[here](#hints) [a](https://example.org/a.ipynb) [b](../../book/teaching.md#cost) [c](../../../etc/x.ipynb)"
+    add_cell(own_set, {"cell_type": "markdown", "source": added})
+    site = "https://example.org/c/"
+    cli.main(["release", "--exercises", str(own_set), "-o", str(tmp_path / "given"), "--links-to", site])
+    found = (tmp_path / "given" / "schedule.ipynb").read_text(encoding="utf-8")
+    assert "[chapter 5](https://example.org/c/notebooks/05_schedule.html)" in found
+    assert "[b](https://example.org/c/book/teaching.html#cost)" in found
+    assert "[here](#hints) [a](https://example.org/a.ipynb)" in found and "[c](../../../etc/x.ipynb)" in found
+    plain = student_version(load_exercises(own_set)["schedule"])
+    assert len(plain.splitlines()) == len(found.splitlines()) and "(../../notebooks/05_schedule.ipynb)" in plain
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("    ### END SOLUTION", "    # the end", "without '### END SOLUTION'"),
@@ -177,6 +251,7 @@ def test_the_link_opens_the_public_version_in_colab() -> None:
     ("arguments", "said"),
     [
         (["release", "--seed", "s"], "say with -o"),
+        (["release", "--links-to", "https://example.org"], "say with -o"),
         (["release", "nothing"], "no exercise 'nothing'"),
         (["release", "--exercises", "no such folder"], "holds no PIECE.toml"),
     ],

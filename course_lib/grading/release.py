@@ -1,14 +1,19 @@
 """Student versions: the source of an exercise without its solution, as nbgrader would release it.
 
 A solution region becomes `# YOUR CODE HERE` and `raise NotImplementedError()`, the model answer to a
-question graded by hand becomes `YOUR ANSWER HERE`. Outputs, cell ids and every metadata but nbgrader's
-and the tags are made anew, so that nothing in the file depends on the solution. The same source and
-seed give the same bytes.
+question graded by hand becomes `YOUR ANSWER HERE`. As in nbgrader, every line that contains BEGIN SOLUTION
+or END SOLUTION is a mark. What nbgrader would clear in another way is refused, never handed out: an answer
+without a region, hidden tests, a mark scheme. Outputs, cell ids and every metadata but nbgrader's and the
+tags are made anew, so that nothing in the file depends on the solution. The same source and seed give the
+same bytes.
 """
 
 import argparse
 import json
+import posixpath
 import re
+from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
@@ -25,36 +30,59 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
-_BEGIN, _END = re.compile(r"\s*### BEGIN SOLUTION\s*"), re.compile(r"\s*### END SOLUTION\s*")
+_BEGIN, _END = "BEGIN SOLUTION", "END SOLUTION"
+_LEFT = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
+_PAGE_LINK = re.compile(r"\]\((?P<path>\.\.?/[^)#\s]+)\.(?:ipynb|md)(?P<anchor>#[^)\s]*)?\)")
+_NO_ID = re.compile(r"[^A-Za-z0-9_-]")  # nbformat's rule for the ids of cells, of 64 characters at most
 _IN_TEXT = re.compile(r"<!--([a-z0-9_.]+)-->(.*?)<!--/\1-->", re.DOTALL)
 _IN_CODE = re.compile(r"^(.*?)  # parameter: ([a-z0-9_.]+)$", re.MULTILINE)
 
 Cell = dict[str, Any]
 
 
-def student_version(exercise: Exercise, seed: str | None = None) -> str:
-    """Return the text of the student's notebook; `seed` draws the task's parameters.
+def student_version(exercise: Exercise, seed: str | None = None, links_to: str | None = None) -> str:
+    """Return the text of the student's notebook.
+
+    Args:
+        seed: draws the task's parameters.
+        links_to: address of the course's website, to which links to its pages then lead.
 
     Raises:
-        ExerciseError: a solution region is not closed, or a parameter's marks do not fit its settings.
+        ExerciseError: a part of the solution would stay, or a parameter's marks do not fit its settings.
     """
     source = json.loads(exercise.notebook.read_text(encoding="utf-8"))
     parameters = _Parameters(exercise, seed)
-    cells = [_student_cell(cell, exercise, parameters) for cell in source["cells"]]
+    cells: list[Cell] = []
+    for number, cell in enumerate(source["cells"], start=1):
+        made = _student_cell(cell, f"{exercise.notebook}, cell {number}", parameters, links_to)
+        cells.append(made | {"id": _unique(made["id"], {other["id"] for other in cells})})
     if unused := set(exercise.parameters) - parameters.used:
         raise ExerciseError(f"{exercise.notebook} never mentions the parameter {min(unused)!r} of its settings.")
     notebook = {"cells": cells, "metadata": NOTEBOOK_METADATA, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def release(exercise: Exercise, folder: Path, seed: str | None = None) -> Path:
-    """Write the student's notebook into `folder`, which is made if need be, and return its path."""
-    text = student_version(exercise, seed)
+def release(exercise: Exercise, folder: Path) -> Path:
+    """Write the public notebook of one exercise into `folder`, as `release_all` does, and return its path."""
+    return release_all([exercise], folder)[0]
+
+
+def release_all(
+    exercises: Iterable[Exercise], folder: Path, seed: str | None = None, links_to: str | None = None
+) -> list[Path]:
+    """Write the students' notebooks into `folder`, which is made if need be, and return their paths.
+
+    Raises:
+        ExerciseError: as `student_version`, for any of them; then nothing is written.
+    """
+    texts = {exercise.piece: student_version(exercise, seed, links_to) for exercise in exercises}
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{exercise.piece}.ipynb"
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
+    paths = []
+    for piece, text in texts.items():
+        paths.append(folder / f"{piece}.ipynb")
+        with atomic_path(paths[-1]) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return paths
 
 
 def colab_link(piece: str) -> str:
@@ -66,37 +94,66 @@ def colab_link(piece: str) -> str:
     return f"https://colab.research.google.com/github/{path}"
 
 
-def _student_cell(cell: Cell, exercise: Exercise, parameters: "_Parameters") -> Cell:
+def _student_cell(cell: Cell, where: str, parameters: "_Parameters", links_to: str | None) -> Cell:
     text = "".join(cell["source"])
     settings = cell["metadata"].get("nbgrader", {})
     is_code = cell["cell_type"] == "code"
+    name = settings.get("grade_id") or "-".join(cell["metadata"].get("tags", ["cell"])[:1])
+    where = f"{where} ({name})"
     if is_code:
-        text = parameters.in_code(_without_solution(text, exercise))
+        text = parameters.in_code(_without_solution(text, where, must_have_one=settings.get("solution", False)))
     else:
         text = TEXT_STUB if settings.get("solution") else parameters.in_text(text)
+        text = _PAGE_LINK.sub(partial(_absolute, links_to), text) if links_to else text
+    if left := _LEFT.search(text):
+        raise ExerciseError(
+            f"{where} would hand out what stands at {left[0]!r}. Solution regions go into code cells; hidden "
+            "tests and mark schemes go out of the notebook, into checks/."
+        )
     kept = {key: cell["metadata"][key] for key in ("nbgrader", "tags") if key in cell["metadata"]}
-    name = settings.get("grade_id") or "-".join(cell["metadata"].get("tags", ["cell"])[:1])
     made: Cell = {
         "cell_type": cell["cell_type"], "id": name, "metadata": kept, "source": text.splitlines(keepends=True),
     }  # fmt: skip
     return made | ({"execution_count": None, "outputs": []} if is_code else {})
 
 
-def _without_solution(text: str, exercise: Exercise) -> str:
+def _unique(name: str, taken: set[str]) -> str:
+    """Return an id that nbformat allows and that is not taken, from a name."""
+    plain = _NO_ID.sub("-", name)[:50] or "cell"
+    wanted, number = plain, 1
+    while wanted in taken:
+        number += 1
+        wanted = f"{plain}-{number}"
+    return wanted
+
+
+def _absolute(site: str, link: re.Match[str]) -> str:
+    """Return a Markdown link to a page of the website, from one relative to the public student versions."""
+    page = posixpath.normpath(f"exercises/{STUDENT_FOLDER}/{link['path']}.html")
+    outside = page.startswith("..")
+    return link[0] if outside else f"]({site.rstrip('/')}/{page}{link['anchor'] or ''})"
+
+
+def _without_solution(text: str, where: str, must_have_one: bool) -> str:
     """Put the stub in the place of each solution region, at the region's own indentation."""
     lines: list[str] = []
-    inside = False
+    inside = found = False
     for line in text.split("\n"):
-        if _BEGIN.fullmatch(line) if not inside else _END.fullmatch(line):
-            inside = not inside
+        if (_END if inside else _BEGIN) in line:
+            inside, found = not inside, True
             indentation = line[: len(line) - len(line.lstrip())]
             lines += [indentation + stub for stub in CODE_STUB] if inside else []
-        elif _BEGIN.fullmatch(line) or _END.fullmatch(line):
-            raise ExerciseError(f"{exercise.notebook} has {line.strip()!r} where it does not belong.")
+        elif _BEGIN in line or _END in line:
+            raise ExerciseError(f"{where} has {line.strip()!r} where it does not belong.")
         elif not inside:
             lines.append(line)
     if inside:
-        raise ExerciseError(f"{exercise.notebook} has a solution region without '### END SOLUTION'.")
+        raise ExerciseError(f"{where} has a solution region without '### {_END}'.")
+    if must_have_one and not found:
+        raise ExerciseError(
+            f"{where} is an answer (solution: true) without a solution region, so all of it would be handed out. "
+            f"Put its solution between '### {_BEGIN}' and '### {_END}'."
+        )
     return "\n".join(lines)
 
 
@@ -136,21 +193,27 @@ def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="SECRET",
                         help="change what the tasks ask, so that answers to the public version fail; keep it for "
                              "`course grade`. Needs -o.")  # fmt: skip
+    parser.add_argument("--links-to", metavar="SITE",
+                        help="the address of the course's website, such as https://example.org/course: links to its "
+                             "pages then lead there. Without it they work on the website only. Needs -o.")  # fmt: skip
 
 
 def run_release(args: argparse.Namespace) -> None:
     """Write the student versions, say where they are, and how Colab opens the public ones."""
     if args.seed is not None and args.output is None:
         raise SystemExit("--seed makes a private version: say with -o where it goes, outside the public folder.")
+    if args.links_to is not None and args.output is None:
+        raise SystemExit("--links-to makes files to hand out: say with -o where they go, outside the public folder.")
     folder = args.output or args.exercises / STUDENT_FOLDER
     try:
         exercises = load_exercises(args.exercises)
         if unknown := [piece for piece in args.pieces if piece not in exercises]:
             known = ", ".join(exercises)
             raise SystemExit(f"There is no exercise {unknown[0]!r} in {args.exercises}; there are {known}.")
-        for piece in args.pieces or exercises:
-            print(release(exercises[piece], folder, args.seed))
+        chosen = [exercises[piece] for piece in args.pieces or exercises]
+        for path in release_all(chosen, folder, args.seed, args.links_to):
+            print(path)
             if folder == DEFAULT_FOLDER / STUDENT_FOLDER:
-                print(f"  {colab_link(piece)}")
+                print(f"  {colab_link(path.stem)}")
     except (ExerciseError, OSError) as error:
         raise SystemExit(str(error)) from error
