@@ -4,7 +4,7 @@ A run file is gzipped JSON, one object with these fields (schema 1):
 
 - `schema`: 1.
 - `name`: the recipe's name, and the file's.
-- `recipe`: every setting of the recipe as plain data.
+- `recipe`: every setting of the recipe as plain data; its `name` is the run's.
 - `provenance`: `parameters` (trained values), `corpus` (`name`, `sha256`), `versions`, `device`,
   `wall_seconds` (training and measuring, on a machine that may have done other work as well).
 - `stopped`: null, or `{"step", "reason"}` of a run that ended on a number that is not finite.
@@ -14,11 +14,15 @@ A run file is gzipped JSON, one object with these fields (schema 1):
 - `evaluations`: lists, one entry a measured step, before the update of that step: `step`,
   `train_loss` (nats; all predictions of windows spread evenly over the training half), `val_loss`
   (nats; all predictions of the validation half), `val_loss_by_position` (T values each), and with
-  dropout also `val_loss_dropout_on`.
+  dropout also `val_loss_dropout_on`. Of a recipe with `shuffle_windows` the validation losses are
+  of windows held out of the whole text, which share text with those that it trains on.
 - `moments`: lists, one entry a moment: `step`, `sample` (text from one prompt and seed) and
   `update_to_weight` (by kind of layer: the L2 norm of the update that led to this step, over that
   of the weights before it; null at step 0).
 - `sha256`: of all the other fields, so that a file edited by hand is noticed.
+
+Every number is finite: a run that stopped ends before the one that is not. The steps of evaluations
+and moments rise from 0 to the last one; of a run that stopped, as far as it was measured.
 """
 
 import gzip
@@ -33,15 +37,11 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.files import atomic_path
+from course_lib.run_checks import find_problem
 
 SCHEMA = 1
 FOLDER = Path(__file__).parent / "recorded"
 SUFFIX = ".json.gz"
-FIELDS = {"schema", "name", "recipe", "provenance", "stopped", "steps", "evaluations", "moments", "sha256"}
-STEP_FIELDS = {"loss", "lr", "grad_norm", "clipped"}
-EVALUATION_FIELDS = {"step", "train_loss", "val_loss", "val_loss_by_position"}
-MOMENT_FIELDS = {"step", "sample", "update_to_weight"}
-OPTIONAL_FIELDS = {"val_loss_dropout_on"}
 
 
 class RunFileError(ValueError):
@@ -81,8 +81,9 @@ class Run:
         loss, lr, grad_norm: `(steps,)` float64, one an update.
         clipped: `(steps,)` bool.
         evaluation_steps: `(E,)` int64, where the exact losses were measured.
-        train_loss, val_loss: `(E,)` float64, nats.
-        val_loss_by_position: `(E, T)` float64, nats.
+        train_loss, val_loss: `(E,)` float64, nats; where windows were shuffled before the split
+            (`recipe["shuffle_windows"]`), `val_loss` is not of the validation half.
+        val_loss_by_position: `(E, T)` float64, nats; of the same predictions as `val_loss`.
         val_loss_dropout_on: `(E,)` float64, or None for a run without dropout.
         moment_steps: `(M,)` int64, where samples were drawn.
         samples: M texts.
@@ -134,7 +135,8 @@ def load_run(name: str, folder: Path | None = None) -> Run:
 
     Raises:
         FileNotFoundError: no such run; the message lists the ones there are.
-        RunFileError: the file is damaged, was edited, or is of another schema.
+        RunFileError: the file is damaged, was edited, is of another schema, or a field is not as the
+            schema has it; the message names the file, the field and the remedy.
     """
     path = (folder or FOLDER) / f"{name}{SUFFIX}"
     if not path.is_file():
@@ -159,9 +161,9 @@ def read_run_file(path: Path) -> dict:
     remedy = f"Restore it from the repository, or record it again: course record {name}"
     try:
         content = json.loads(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise RunFileError(f"{path} cannot be read ({type(error).__name__}: {error}). {remedy}") from error
-    if problem := find_damage(content) or _find_problem(content):
+    if problem := find_damage(content) or find_problem(content):
         raise RunFileError(f"{path}: {problem}. {remedy}")
     if content["name"] != name:
         raise RunFileError(f"{path}: it holds another run, {content['name']!r}. {remedy}")
@@ -172,12 +174,11 @@ def write_run_file(content: Mapping[str, object], folder: Path) -> Path:
     """Write a run atomically, with its hash, and return its path; the same content gives the same bytes.
 
     Raises:
-        RunFileError: a field is missing, too many, or of the wrong length.
-        ValueError: a number is not finite.
+        RunFileError: a field is missing, too many, or not as the schema has it.
         OSError: the folder cannot be written.
     """
     content = {**content, "sha256": digest(content)}
-    if problem := _find_problem(content):
+    if problem := find_problem(content):
         raise RunFileError(f"{content.get('name')}: {problem}; nothing was written.")
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     path = folder / f"{content['name']}{SUFFIX}"
@@ -199,29 +200,6 @@ def find_damage(content: object) -> str | None:
         return f"its schema is {schema!r}, and this version of course_lib reads {SCHEMA}; update course_lib"
     if content.get("sha256") != digest(content):
         return "it does not match its own hash, so it was edited or damaged"
-    return None
-
-
-def _find_problem(content: Mapping) -> str | None:
-    """Return what is wrong with the fields and lengths of a run, or None."""
-    if set(content) != FIELDS:
-        return f"its fields are {sorted(content)}, not {sorted(FIELDS)}"
-    groups = {"steps": STEP_FIELDS, "evaluations": EVALUATION_FIELDS, "moments": MOMENT_FIELDS}
-    for group, fields in groups.items():
-        table = content[group]
-        if set(table) - OPTIONAL_FIELDS != fields:
-            return f"its {group} have {sorted(table)}, not {sorted(fields)}"
-        columns = {key: value for key, value in table.items() if key != "update_to_weight"}
-        columns |= table.get("update_to_weight", {})
-        lengths = {key: len(value) for key, value in columns.items()}
-        if len(set(lengths.values())) != 1:
-            return f"its {group} have columns of different lengths: {lengths}"
-    planned = content["recipe"]["max_steps"] if content["stopped"] is None else content["stopped"]["step"]
-    if len(content["steps"]["loss"]) != planned:
-        return f"it has {len(content['steps']['loss']):,} steps, not {planned:,}"
-    T = content["recipe"]["context_length"]
-    if any(len(row) != T for row in content["evaluations"]["val_loss_by_position"]):
-        return f"its losses by position are not of {T} positions each"
     return None
 
 

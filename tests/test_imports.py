@@ -19,7 +19,7 @@ ORDER = (
     ("model", "loss", "clipping", "schedule"),
     ("evaluation", "sampling", "checkpoint"),
     ("train_config", "training"),
-    ("environment", "progress", "landmarks", "runs", "corpus_figures"),
+    ("environment", "progress", "landmarks", "run_checks", "runs", "corpus_figures"),
     ("plots", "museum"),
     ("widgets",),
     ("grading",),

@@ -1,7 +1,9 @@
 """Run files: what goes in comes out, and a file that cannot be trusted is refused with the remedy."""
 
+import dataclasses
 import gzip
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import numpy as np
 import pytest
 from run_examples import NAME, example
 
-from course_lib.museum.recipes import RECIPES
-from course_lib.runs import RunFileError, digest, load_run, read_run_file, run_names, write_run_file
+from course_lib.museum.recipes import RECIPES, Recipe
+from course_lib.run_checks import RECIPE_FIELDS, find_problem
+from course_lib.runs import FOLDER, RunFileError, digest, load_run, read_run_file, run_names, write_run_file
 
 Change = Callable[[dict], object]
+NAN = math.nan
 
 
 @pytest.fixture
@@ -161,6 +165,27 @@ def test_a_file_edited_by_hand(path: Path, change: Change) -> None:
     refused(path, "own hash")
 
 
+def put(*way_and_value: object) -> Change:
+    """The change that puts a value where the way through the content ends."""
+    *way, last, value = way_and_value
+
+    def change(content: dict) -> None:
+        for key in way:
+            content = content[key]
+        content[last] = value
+
+    return change
+
+
+def empty(group: str) -> Change:
+    """The change that takes every row out of a table."""
+
+    def emptied(table: dict) -> dict:
+        return {name: emptied(column) if isinstance(column, dict) else [] for name, column in table.items()}
+
+    return lambda content: content.update({group: emptied(content[group])})
+
+
 BROKEN: dict[str, tuple[Change, str]] = {
     "field missing": (lambda content: content.pop("stopped"), "its fields are"),
     "field too many": (lambda content: content.update(comment="x"), "its fields are"),
@@ -171,11 +196,64 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "step missing": (lambda content: [column.pop() for column in content["steps"].values()], "399 steps, not 400"),
     "position missing": (lambda content: content["evaluations"]["val_loss_by_position"][1].pop(), "not of 32 positions"),
     "stopped elsewhere": (lambda content: content.update(stopped={"step": 9, "reason": ""}), "400 steps, not 9"),
+    "stopped after the end": (
+        lambda content: content.update(stopped={"step": 400, "reason": ""}) or content["recipe"].update(max_steps=399),
+        "stopped at step 400, after its recipe's last, 399",
+    ),
+    "stopped without a reason": (put("stopped", {"step": 400}), r"its stopped has \['step'\]"),
+    "stopped is a word": (put("stopped", "early"), "its stopped is 'early', not a table"),
+    "stopped for a number": (put("stopped", {"step": 400, "reason": 3}), "its stopped's reason is 3, which is no"),
+    "a name that is none": (put("name", 7), "its name is 7"),
+    # Settings
+    "no recipe": (put("recipe", {}), r"its recipe has \[\], not"),
+    "a recipe that is a list": (put("recipe", []), r"its recipe is \[\], not a table"),
+    "an unknown setting": (put("recipe", "mood", "good"), "its recipe has .*'mood'"),
+    "a setting missing": (lambda content: content["recipe"].pop("seed"), "its recipe has "),
+    "recipe of another run": (put("recipe", "name", "short"), "its recipe is of 'short'"),
+    "as many steps as wanted": (put("recipe", "max_steps", "400"), "max_steps is '400', not a whole number from 1 on"),
+    "no context": (put("recipe", "context_length", 0), "context_length is 0, not a whole number from 1 on"),
+    "no provenance": (put("provenance", {}), r"its provenance has \[\], not"),
+    "no corpus": (put("provenance", "corpus", None), "provenance's corpus is None, not a table"),
+    "no versions": (put("provenance", "versions", {"python": "3"}), r"its provenance's versions have \['python'\]"),
+    "no parameters": (put("provenance", "parameters", None), "provenance's parameters is None, not a whole number"),
+    "no seconds": (put("provenance", "wall_seconds", NAN), "provenance's wall_seconds is nan, not a finite number"),
+    # Numbers
+    "loss is NaN": (put("steps", "loss", 3, NAN), "its steps: loss holds nan, not a finite number"),
+    "loss is infinite": (put("steps", "loss", 3, math.inf), "its steps: loss holds inf, not a finite number"),
+    "loss is null": (put("steps", "loss", 3, None), "its steps: loss holds None, not a finite number"),
+    "loss is a word": (put("steps", "loss", 3, "4.0"), "its steps: loss holds '4.0', not a finite number"),
+    "loss is a truth": (put("steps", "loss", 3, True), "its steps: loss holds True, not a finite number"),
+    "norm beyond floats": (put("steps", "grad_norm", 3, 10**400), "grad_norm holds 1000+…, not a finite number"),
+    "clipped twice": (put("steps", "clipped", 3, 2), "clipped holds 2, not 0 or 1"),
+    "clipped is null": (put("steps", "clipped", 3, None), "clipped holds None, not 0 or 1"),
+    "validation is NaN": (put("evaluations", "val_loss", 1, NAN), "its evaluations: val_loss holds nan"),
+    "training is null": (put("evaluations", "train_loss", 2, None), "its evaluations: train_loss holds None"),
+    "position is NaN": (put("evaluations", "val_loss_by_position", 2, 31, NAN), "val_loss_by_position holds nan"),
+    "positions are a number": (put("evaluations", "val_loss_by_position", 2, 3.0), "not of 32 positions each"),
+    "dropout loss is null": (put("evaluations", "val_loss_dropout_on", [4.0, None, 2.0]), "dropout_on holds None"),
+    "ratio is NaN": (put("moments", "update_to_weight", "mlp", 1, NAN), "update_to_weight: mlp holds nan"),
+    "ratio is null": (put("moments", "update_to_weight", "mlp", 2, None), "update_to_weight: mlp holds None"),
+    "ratio before any update": (put("moments", "update_to_weight", "mlp", 0, 0.1), "not null at step 0"),
+    "ratios are a list": (put("moments", "update_to_weight", []), r"update_to_weight is \[\], not a table"),
+    "sample is a number": (put("moments", "sample", 1, 7), "its moments' sample holds 7"),
+    "steps are a number": (put("steps", 3), "its steps is 3, not a table"),
+    "losses are a word": (put("steps", "loss", "x" * 400), "its steps' loss is 'x+…, not a list"),
+    # Where it was measured
+    "measured nowhere": (empty("evaluations"), "its evaluations do not begin at step 0"),
+    "sampled nowhere": (empty("moments"), "its moments do not begin at step 0"),
+    "first one missing": (put("evaluations", "step", [1, 200, 400]), "its evaluations do not begin at step 0"),
+    "last one missing": (put("evaluations", "step", [0, 200, 399]), "its evaluations end at step 399, not at 400"),
+    "last sample missing": (put("moments", "step", [0, 200, 300]), "its moments end at step 300, not at 400"),
+    "one step twice": (put("evaluations", "step", [0, 0, 400]), "its evaluations' steps do not rise"),
+    "steps that fall": (put("moments", "step", [0, 400, 200]), "its moments' steps do not rise"),
+    "after the end": (put("evaluations", "step", [0, 200, 401]), "step holds 401, not a whole number from 0 to 400"),
+    "before the start": (put("evaluations", "step", [-1, 200, 400]), "step holds -1, not a whole number"),
+    "between two steps": (put("moments", "step", [0, 0.5, 400]), "step holds 0.5, not a whole number"),
 }
 
 
 @pytest.mark.parametrize(("change", "problem"), BROKEN.values(), ids=BROKEN)
-def test_missing_and_uneven_parts_are_neither_read_nor_written(path: Path, change: Change, problem: str) -> None:
+def test_what_the_schema_does_not_have_is_neither_read_nor_written(path: Path, change: Change, problem: str) -> None:
     content = example()
     change(content)
     (path.parent / "new").mkdir()
@@ -190,10 +268,25 @@ def test_a_renamed_file(path: Path) -> None:
     refused(path.rename(path.with_name("lesson-64.json.gz")), f"it holds another run, '{NAME}'")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_number_that_is_not_finite_is_not_written(tmp_path: Path, value: float) -> None:
-    content = example()
-    content["steps"]["grad_norm"][3] = value
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_run_file(content, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_a_file_nested_too_deep(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"[" * 200_000))
+    refused(path, "cannot be read")
+
+
+def test_the_settings_are_those_of_a_recipe_and_every_recorded_run_obeys() -> None:
+    assert {field.name for field in dataclasses.fields(Recipe)} == RECIPE_FIELDS
+    problems = {name: find_problem(read_run_file(FOLDER / f"{name}.json.gz")) for name in run_names()}
+    assert set(problems.values()) == {None}
+
+
+@pytest.mark.parametrize("measured", [1, 2])
+def test_a_run_that_stopped_need_not_be_measured_where_it_did(tmp_path: Path, measured: int) -> None:
+    content = example(stopped_at=7)
+    for group in ("evaluations", "moments"):
+        table = content[group]
+        for column in [*table.values(), *table.get("update_to_weight", {}).values()]:
+            if isinstance(column, list):
+                del column[measured:]
+    write_run_file(content, tmp_path)
+    run = load_run(NAME, tmp_path)
+    assert (len(run.loss), run.at(-1).step) == (7, [0, 3][measured - 1])

@@ -141,7 +141,9 @@ MUTANTS = [
     # The run museum
     M("edited run file accepted", "runs.py", 'if content.get("sha256") != digest(content):', "if False:", "runs"),
     M("run file of another schema accepted", "runs.py", "    if schema != SCHEMA:", "    if False:", "runs"),
-    M("columns of different lengths accepted", "runs.py", "if len(set(lengths.values())) != 1:", "if False:", "runs"),
+    M("columns of different lengths accepted", "run_checks.py", "if len(set(lengths.values())) == 1 else", "if True else", "runs"),
+    M("numbers of a run not looked at", "run_checks.py", "-most <= value <= most", "True", "runs"),
+    M("run without its last measurement accepted", "run_checks.py", "steps[-1] != last and", "False and", "runs"),
     M("losses of another step given", "runs.py", "if step not in (-1, steps[i]):", "if False:", "runs"),
     M("old run not read again", "runs.py", "found.st_mtime_ns, found.st_ino", "0, 0", "runs"),
     M("recorded on the stand-in", "corpus_figures.py", "    if corpus.is_stand_in:", "    if False:", "corpus_figures"),
