@@ -106,6 +106,27 @@ def test_four_shards_merge_to_the_same_bytes(whole: Path, submitted, exercises, 
     assert sum(len(results_in(part)) for part in parts) == len(STUDENTS)
 
 
+def test_a_shard_without_a_student_succeeds_and_merges(submitted, exercises, tmp_path: Path, capsys) -> None:
+    submit(tmp_path / "submitted", "ada", code_notebook(RIGHT))
+    [empty] = [i for i in (1, 2) if not in_shard("ada", i, 2)]
+    parts = [tmp_path / "parts" / str(i) for i in (1, 2)]
+    for i, part in enumerate(parts, 1):
+        words = ["--shard", f"{i}/2", "--unsafe", *secret_of(submitted)]
+        grade(tmp_path / "submitted", exercises, part, *words)
+        grade(tmp_path / "submitted", exercises, part, *words)
+    assert capsys.readouterr().out.count(f"No submission is in shard {empty}/2") == 2
+    assert results_in(parts[empty - 1]) == {} and read_run(parts[empty - 1] / "run.json").shards == ((empty, 2),)
+    main(["merge", *map(str, parts), "-o", str(tmp_path / "merged")])
+    assert "still to come" not in capsys.readouterr().out
+    assert list(results_in(tmp_path / "merged")) == ["ada/doubling.json"]
+
+
+def test_a_folder_without_submissions_is_wrong_in_a_shard_too(exercises, tmp_path: Path) -> None:
+    (tmp_path / "submitted" / "ada").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="holds no STUDENT/PIECE"):
+        grade(tmp_path / "submitted", exercises, tmp_path / "results", "--shard", "1/2")
+
+
 def test_a_student_is_in_exactly_one_shard() -> None:
     for name in [*STUDENTS, "ä", "a\udcffb", ""]:
         assert sum(in_shard(name, i, 4) for i in (1, 2, 3, 4)) == 1
@@ -226,3 +247,18 @@ def test_a_folder_is_not_mixed_with_another_runs(submitted: Path, exercises: Pat
     copied = tmp_path / "again"
     grade(submitted, exercises, copied, "--unsafe", "--secret", str(tmp_path / "results" / "run.json"))
     assert read_run(copied / "run.json").secret == read_run(tmp_path / "results" / "run.json").secret
+
+
+@pytest.mark.parametrize("seed", [None, "autumn"])
+def test_a_run_is_reproduced_with_its_own_seed(submitted: Path, exercises: Path, tmp_path: Path, seed) -> None:
+    mine = ["--unsafe", "--student", STUDENTS[4]]
+    grade(submitted, exercises, tmp_path / "results", *mine, *(["--seed", seed] if seed else []))
+    record = tmp_path / "results" / "run.json"
+    grade(submitted, exercises, tmp_path / "results", *mine)  # going on needs no --seed
+    grade(submitted, exercises, tmp_path / "again", *mine, "--secret", str(record))
+    assert read_run(tmp_path / "again" / "run.json").release_seed == seed
+    with pytest.raises(SystemExit) as ended:
+        grade(submitted, exercises, tmp_path / "other", *mine, "--secret", str(record), "--seed", "spring")
+    said = str(ended.value.code)
+    assert "--seed 'spring'" in said and (f"--seed {seed!r}" in said if seed else "without --seed" in said)
+    assert "leave --seed out" in said and not (tmp_path / "other").exists()

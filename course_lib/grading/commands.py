@@ -39,9 +39,11 @@ def add_grade_arguments(parser: argparse.ArgumentParser) -> None:
                         "student's part depends on the student's id alone. Give all the same --secret")  # fmt: skip
     parser.add_argument("--secret", type=Path, metavar="FILE",
                         help="what the random inputs are derived from: a text of 16 characters or more, or the "
-                        "run.json of a run whose grades are to be reproduced (default: a new one, kept in "
-                        "RESULTS/run.json)")  # fmt: skip
-    parser.add_argument("--seed", metavar="TEXT", help="the seed that the exercises were released with, if any")
+                        "run.json of a run whose grades are to be reproduced, which has its --seed, too (default: "
+                        "a new one, kept in RESULTS/run.json)")  # fmt: skip
+    parser.add_argument("--seed", metavar="TEXT",
+                        help="the seed that the exercises were released with, if any; RESULTS/run.json keeps it, so "
+                        "that going on needs no --seed")  # fmt: skip
     parser.add_argument("--unsafe", action="store_true",
                         help="run the notebooks with no box around them, as you: for your own code only")  # fmt: skip
 
@@ -55,8 +57,8 @@ def run_grade(args: argparse.Namespace) -> None:
     students = student_folders(args.submitted, args.student, args.shard)
     jobs, missing = find_jobs(args.submitted, args.output, tasks, students)
     if not jobs:
-        raise SystemExit(f"{args.submitted} holds no STUDENT/PIECE/PIECE.ipynb of {', '.join(tasks)}"
-                         + (" in this shard." if args.shard else "."))  # fmt: skip
+        _explain_nothing(args, tasks)
+        return
     open_jobs = keep_finished(jobs, record.secret, unsafe=args.unsafe)
     if len(open_jobs) < len(jobs):
         print(f"{len(jobs) - len(open_jobs)} of {len(jobs)} were graded before and have not changed.")
@@ -67,6 +69,19 @@ def run_grade(args: argparse.Namespace) -> None:
     print(f"Results: {table}. Feedback: {args.output}/STUDENT/feedback.html and .md.")
     if failed:
         sys.exit(GRADER_FAILED)
+
+
+def _explain_nothing(args: argparse.Namespace, tasks: dict[str, Task]) -> None:
+    """A shard may get no student. That is no error, or a cluster would start its task again and again.
+
+    Raises:
+        SystemExit: no shard has a submission.
+    """
+    everybody = student_folders(args.submitted, args.student, None)
+    if not args.shard or not find_jobs(args.submitted, args.output, tasks, everybody)[0]:
+        raise SystemExit(f"{args.submitted} holds no STUDENT/PIECE/PIECE.ipynb of {', '.join(tasks)}.")
+    print(f"No submission is in shard {args.shard[0]}/{args.shard[1]}; there is nothing to grade. "
+          f"Give {args.output} to course merge with the other parts.")  # fmt: skip
 
 
 def _tasks(args: argparse.Namespace, record: RunRecord) -> dict[str, Task]:

@@ -42,10 +42,16 @@ def open_run(
 ) -> RunRecord:
     """Return the record of a folder of results; make folder and record if they are new.
 
+    Where the secret comes from another run's record, the seed of the release does, too.
+
     Raises:
-        ValueError: what is given is not what the folder's earlier results were made with.
+        ValueError: what is given is not what the folder's earlier results were made with, or not what the
+            run was made with whose secret is given.
     """
-    given = None if secret_file is None else read_secret(secret_file)
+    given = None
+    if secret_file is not None:
+        given, earlier = read_secret(secret_file)
+        release_seed = _seed_of(secret_file, earlier, release_seed) if earlier else release_seed
     shards = (shard,) if shard else ()
     if (folder / RUN_NAME).exists():
         record = read_run(folder / RUN_NAME)
@@ -93,18 +99,30 @@ def write_run(folder: Path, record: RunRecord) -> None:
         temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-def read_secret(path: Path) -> bytes:
-    """Return the secret in a file: that of a run.json, or the hash of any other text.
+def read_secret(path: Path) -> tuple[bytes, RunRecord | None]:
+    """Return the secret in a file: that of a run.json, and its record, or the hash of any other text.
 
     Raises:
         ValueError: the text is too short to be one.
     """
     data = path.read_bytes().strip()
     if data.startswith(b"{"):
-        return read_run(path).secret
+        record = read_run(path)
+        return record.secret, record
     if len(data) < _LEAST_SECRET:
         raise ValueError(f"{path} holds {len(data)} characters; a secret needs {_LEAST_SECRET} or more.")
-    return hashlib.sha256(data).digest()
+    return hashlib.sha256(data).digest(), None
+
+
+def _seed_of(path: Path, record: RunRecord, given: str | None) -> str | None:
+    """The seed of a run that is to be reproduced: on another one its grades would be those of other tasks."""
+    if given is not None and given != record.release_seed:
+        was = "without --seed" if record.release_seed is None else f"with --seed {record.release_seed!r}"
+        raise ValueError(
+            f"{path} is of a run {was}, and you give --seed {given!r}. To reproduce its grades leave --seed out: "
+            "it is taken from there. To grade with another seed give another --secret, or none."
+        )
+    return record.release_seed
 
 
 def student_folders(submitted: Path, only: Sequence[str] | None, shard: tuple[int, int] | None) -> list[str]:
