@@ -146,6 +146,8 @@ def test_first_and_last_names_in_two_columns_a_mark_and_semicolons(canvas):
         (TEMPLATE, ("--column", "clipping"), "write PIECE=HEADING"),
         (TEMPLATE, ("--column", "loss=x"), "of which there is no result"),
         (TEMPLATE, ("--column", "clipping=x"), "0 assignments named 'x'"),
+        (TEMPLATE, ("--column", "clipping=ID"), "0 assignments named 'ID'"),
+        (TEMPLATE, ("--column", "clipping=Final Score"), "0 assignments named 'Final Score'"),
     ],
 )
 def test_a_template_or_column_that_does_not_fit_is_refused(canvas, template, more, words):
@@ -153,9 +155,31 @@ def test_a_template_or_column_that_does_not_fit_is_refused(canvas, template, mor
     assert words in status and rows == []
 
 
+def test_an_exercise_without_a_column_is_listed_and_the_others_are_written(canvas):
+    results = result("101"), result("101", "loss", manual=[]), result("103", "loss", manual=[])
+    rows, out, status = canvas(*results, template=TEMPLATE.replace("Clip, or skip", "Other"))
+    assert list(rows[0])[-1] == "loss (78)" and "Other (77)" not in rows[0]
+    assert {row["ID"]: row["loss (78)"] for row in rows if row["ID"]} == {"101": "3", "102": "3", "103": "3", "104": ""}
+    assert out.startswith("2 grades in ") and status == 1
+    assert "No column in the template" in out and "--column 'clipping=HEADING'" in out and "'Other (77)'" in out
+
+
+def test_with_the_column_named_the_missing_exercise_is_written(canvas):
+    more = ("--column", "clipping=Other (77)")
+    rows, out, status = canvas(result("101"), template=TEMPLATE.replace("Clip, or skip", "Other"), more=more)
+    assert rows[2]["Other (77)"] == "3" and status == 0 and "No column" not in out
+
+
+def test_two_exercises_never_share_a_column(canvas):
+    more = ("--column", "clipping=loss (78)")
+    rows, _, status = canvas(result("101"), result("101", "loss"), more=more)
+    assert "clipping and loss have the same assignment, 'loss (78)'" in status and rows == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--gradescope", "d", "--by-hand", "c"], "--by-hand goes with --canvas"),
         (["--canvas", "t.csv"], "-o FILE.csv goes with --canvas"),
         (["--gradescope", "d", "-o", "x"], "-o FILE.csv goes with --canvas"),
         (["--gradescope", "d", "--column", "a=b"], "--column goes with --canvas"),
@@ -235,8 +259,9 @@ def test_nbgrader_without_nbgrader_says_how_to_install_it(tmp_path, monkeypatch)
 def test_the_help_names_every_option_and_a_result_file_is_what_was_read(tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["export", "--help"])
-    assert set(re.findall(r"--\w+", capsys.readouterr().out)) == {
-        "--help", "--canvas", "--gradescope", "--nbgrader", "--column", "--submitted", "--exercises", "--output"
+    assert set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) == {
+        "--help", "--canvas", "--gradescope", "--nbgrader", "--column", "--submitted", "--exercises", "--output",
+        "--by-hand",
     }  # fmt: skip
     write_results(tmp_path, result())
     assert read_result(tmp_path / "ada/clipping.json").points == 3

@@ -320,6 +320,92 @@ def test_a_changed_submission_is_looked_at_again(graded):
         assert hand.manual_score == 1.5 and hand.needs_manual_grade
 
 
+CANVAS = """Student,ID,Section,clipping (7)
+    Points Possible,,,6
+Ada,ada,A,1
+Bob,bob,A,1
+Cleo,cleo,A,1
+Eve,eve,A,
+"""
+
+
+def by_hand(folder: Path, *more: str) -> tuple[dict[str, str], int | str | None]:
+    """Export for Canvas with the points of the gradebook; return the grades by student, and the exit status."""
+    (folder / "canvas.csv").write_text(CANVAS)
+    (folder / "import.csv").unlink(missing_ok=True)
+    status = None
+    try:
+        cli.main(["export", str(folder / "results"), "--canvas", str(folder / "canvas.csv"), "-o",
+                  str(folder / "import.csv"), "--exercises", str(folder / "exercises"), *more])  # fmt: skip
+    except SystemExit as ended:
+        status = ended.code
+    if not (folder / "import.csv").is_file():
+        return {}, status
+    with open(folder / "import.csv", newline="") as file:
+        return {row["ID"]: row["clipping (7)"] for row in csv.DictReader(file) if row["ID"]}, status
+
+
+def grade_by_hand(folder: Path, student: str, points: float, cell: str = "why-clipping") -> None:
+    with gradebook_of(folder) as gradebook:
+        grade = gradebook.find_grade(cell, "clipping", "clipping", student)
+        grade.manual_score, grade.needs_manual_grade = points, False
+        gradebook.db.commit()
+
+
+def test_canvas_gets_the_points_that_a_person_gave(graded, capsys):
+    export(graded)
+    grade_by_hand(graded, "ada", 1.5)
+    grade_by_hand(graded, "cleo", 0)
+    before = (graded / "course/gradebook.db").read_bytes()
+    capsys.readouterr()
+    found, _ = by_hand(graded, "--by-hand", str(graded / "course"))
+    out = capsys.readouterr().out
+    assert found == {"ada": "4.5", "bob": "0.1", "cleo": "3", "eve": ""}
+    assert "Without the points that are given by hand (1):\n  bob/clipping\n" in out
+    assert (graded / "course/gradebook.db").read_bytes() == before
+    assert by_hand(graded)[0] == {"ada": "3", "bob": "0.1", "cleo": "3", "eve": ""}
+
+
+def test_points_of_the_checks_that_a_person_changed_count_and_those_in_doubt_are_listed(graded, capsys):
+    export(graded)
+    grade_by_hand(graded, "ada", 2)
+    grade_by_hand(graded, "ada", 3.5, "visible-checks")
+    assert by_hand(graded, "--by-hand", str(graded / "course"))[0]["ada"] == "5.5"
+    with gradebook_of(graded) as gradebook:
+        gradebook.find_grade("visible-checks", "clipping", "clipping", "ada").needs_manual_grade = True
+        gradebook.db.commit()
+    capsys.readouterr()
+    assert by_hand(graded, "--by-hand", str(graded / "course"))[0]["ada"] == "3"
+    assert "\n  ada/clipping\n" in capsys.readouterr().out
+
+
+def test_who_is_not_in_the_gradebook_is_listed(graded, capsys):
+    export(graded)
+    write_results(graded / "results", result("eve", points=2, manual=[]))
+    capsys.readouterr()
+    found, _ = by_hand(graded, "--by-hand", str(graded / "course"))
+    assert found["eve"] == "2" and "\n  eve/clipping\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", ["points", "submission", "no notebook", "no gradebook"])
+def test_points_that_a_person_gave_to_another_grading_are_refused(graded, case):
+    export(graded)
+    grade_by_hand(graded, "ada", 2)
+    words = "another grading of ada/clipping"
+    digest = hashlib.sha256(TEXTS["ada"].encode()).hexdigest()
+    if case == "points":
+        write_results(graded / "results", result("ada", checks=ADA, points=2, submission_sha256=digest))
+    elif case == "submission":  # as many points for another answer
+        write_results(graded / "results", result("ada", checks=ADA, points=3, submission_sha256="cd" * 32))
+    elif case == "no notebook":
+        (graded / "course/autograded/ada/clipping/clipping.ipynb").unlink()
+    else:
+        (graded / "course/gradebook.db").unlink()
+        words = "run course export --nbgrader"
+    found, status = by_hand(graded, "--by-hand", str(graded / "course"))
+    assert found == {} and words in status
+
+
 def test_an_existing_gradebook_of_another_course_is_used(graded):
     (graded / "course").mkdir()
     with Gradebook(f"sqlite:///{graded}/course/gradebook.db", "physics-7"):

@@ -20,6 +20,7 @@ OWN_COLUMNS = (
 )  # fmt: skip
 ID_COLUMNS = ("ID", "SIS Login ID", "SIS User ID", "Integration ID")
 NOT_ASSIGNED = {"N/A", "EX"}
+Totals = dict[tuple[str, str], float]  # by student and exercise
 _TITLE = re.compile(r"(?P<title>.*?)\s*\(\d+\)\s*", re.DOTALL)
 
 
@@ -33,8 +34,9 @@ class Export:
         without_grade: `student/exercise` where the grader failed; the cell stays as it was.
         unmatched: `student/exercise` whose student the gradebook does not have.
         kept: `student/exercise` where Canvas says N/A or EX; the cell stays.
-        by_hand: `student/exercise` whose grade lacks the points that are given by hand.
+        by_hand: `student/exercise` whose grade lacks the points that are given by hand, or may lack them.
         other_maximum: exercises for which Canvas has another maximum, with both.
+        without_column: exercises of which nothing is in the file, each with the reason and the remedy.
     """
 
     text: str = ""
@@ -44,11 +46,17 @@ class Export:
     kept: list[str] = field(default_factory=list)
     by_hand: list[str] = field(default_factory=list)
     other_maximum: list[str] = field(default_factory=list)
+    without_column: list[str] = field(default_factory=list)
+
+
+class NoColumnError(ValueError):
+    """The template has no column for an exercise, or several; the message says how to name one."""
 
 
 def canvas_export(
-    results: Sequence[Result], template: str, titles: dict[str, str], columns: dict[str, str], ids: dict[str, str]
-) -> Export:
+    results: Sequence[Result], template: str, titles: dict[str, str], columns: dict[str, str], ids: dict[str, str],
+    totals: Totals | None = None,
+) -> Export:  # fmt: skip
     """Return the file for Canvas.
 
     Args:
@@ -57,20 +65,24 @@ def canvas_export(
         titles: title of each exercise; an assignment named by the title or by the piece is found.
         columns: heading of the assignment of an exercise, where its name is another.
         ids: id of each student as the source of the submissions wrote it, where it is not the folder's name.
+        totals: points of each student and exercise with those given by hand, where a gradebook has them;
+            None without a gradebook.
 
     Raises:
-        ValueError: the template is no gradebook of Canvas, or has no or several columns for an exercise.
+        ValueError: the template is no gradebook of Canvas, has no column of a heading in `columns`, or none
+            for any exercise, or one for two.
     """
     delimiter = _delimiter(template)
     rows = list(csv.reader(io.StringIO(template.removeprefix("\ufeff")), delimiter=delimiter))
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     header = _header(rows)
-    exercises = sorted({result.exercise for result in results})
-    chosen = {exercise: _column(header, exercise, titles, columns) for exercise in exercises}
-    students = _students(rows, header)
     export = Export()
+    chosen = _chosen_columns(header, sorted({result.exercise for result in results}), titles, columns, export)
+    students = _students(rows, header)
+    results = [result for result in results if result.exercise in chosen]
     for result in results:
-        _fill(result, rows, header, students, chosen[result.exercise], ids, export)
+        number = students.get(ids.get(result.student, result.student))
+        _fill(result, totals, None if number is None else rows[number], chosen[result.exercise], export)
     _compare_maxima(results, rows, chosen, export)
     own = [header.index(name) for name in OWN_COLUMNS if name in header]
     table = io.StringIO(newline="")
@@ -95,16 +107,39 @@ def _header(rows: list[list[str]]) -> list[str]:
     return header
 
 
+def _chosen_columns(
+    header: list[str], exercises: list[str], titles: dict[str, str], columns: dict[str, str], export: Export
+) -> dict[str, int]:
+    """The column of each exercise that has one; the others are listed, so that one does not stop them all."""
+    chosen: dict[str, int] = {}
+    for exercise in exercises:
+        try:
+            column = _column(header, exercise, titles, columns)
+        except NoColumnError as error:
+            if exercise in columns:
+                raise
+            export.without_column.append(str(error))
+            continue
+        if other := next((piece for piece in chosen if chosen[piece] == column), None):
+            raise ValueError(f"{other} and {exercise} have the same assignment, {header[column]!r}; give each its own.")
+        chosen[exercise] = column
+    if not chosen:
+        raise NoColumnError(" ".join(export.without_column))
+    return chosen
+
+
 def _column(header: list[str], exercise: str, titles: dict[str, str], columns: dict[str, str]) -> int:
+    assignments = {i: found["title"] for i, name in enumerate(header) if (found := _TITLE.fullmatch(name))}
     if exercise in columns:
-        wanted, found = columns[exercise], [i for i, name in enumerate(header) if name == columns[exercise]]
+        wanted = columns[exercise]
+        found = [i for i in assignments if header[i] == wanted]
     else:
         wanted = titles.get(exercise, exercise)
         known = {exercise.lower(), wanted.lower()}
-        found = [i for i, name in enumerate(header) if (m := _TITLE.fullmatch(name)) and m["title"].lower() in known]
+        found = [i for i, title in assignments.items() if title.lower() in known]
     if len(found) != 1:
-        there = ", ".join(repr(name) for name in header if _TITLE.fullmatch(name)) or "none"
-        raise ValueError(
+        there = ", ".join(repr(header[i]) for i in assignments) or "none"
+        raise NoColumnError(
             f"The template has {len(found)} assignments named {wanted!r} for {exercise}. "
             f"Name one with --column '{exercise}=HEADING'; its assignments are: {there}."
         )
@@ -127,25 +162,21 @@ def _is_student(row: list[str]) -> bool:
     return "Points Possible" not in row[0] and not all(re.fullmatch(r"\s*(Muted|Manual Posting.*)?\s*", c) for c in row)
 
 
-def _fill(
-    result: Result, rows: list[list[str]], header: list[str], students: dict[str, int | None], column: int,
-    ids: dict[str, str], export: Export,
-) -> None:  # fmt: skip
+def _fill(result: Result, totals: Totals | None, row: list[str] | None, column: int, export: Export) -> None:
     name = f"{result.student}/{result.exercise}"
-    number = students.get(ids.get(result.student, result.student))
-    if number is None:
+    if row is None:
         export.unmatched.append(name)
         return
-    row = rows[number]
-    row.extend([""] * (len(header) - len(row)))
+    row.extend([""] * (column + 1 - len(row)))
     if not result.is_graded:
         export.without_grade.append(name)
     elif row[column].strip() in NOT_ASSIGNED:
         export.kept.append(name)
     else:
-        row[column] = format_points(result.points)
+        total = (totals or {}).get((result.student, result.exercise))
+        row[column] = format_points(result.points if total is None else total)
         export.written += 1
-        if result.manual:
+        if total is None and (result.manual or totals is not None):
             export.by_hand.append(name)
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from course_lib.files import atomic_path
+from course_lib.grading.by_hand import totals_in
 from course_lib.grading.canvas import Export, canvas_export
 from course_lib.grading.collection import read_collection
 from course_lib.grading.exercise import add_exercises_option, load_exercises
@@ -32,6 +33,10 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         help="the assignment of an exercise in Canvas, where it is not named by title or piece; repeatable",
     )  # fmt: skip
     parser.add_argument(
+        "--by-hand", type=Path, metavar="COURSE_DIR",
+        help="with --canvas: add the points that a person gave in COURSE_DIR/gradebook.db, which --nbgrader filled",
+    )  # fmt: skip
+    parser.add_argument(
         "--submitted", type=Path, metavar="SUBMITTED",
         help="the folder that was graded (for --nbgrader; default COURSE_DIR/submitted); its collection.json also "
         "tells Canvas the ids that could not name a folder",
@@ -45,6 +50,8 @@ def run_export(args: argparse.Namespace) -> None:
         raise SystemExit("-o FILE.csv goes with --canvas, and --canvas with it.")
     if args.column and args.canvas is None:
         raise SystemExit("--column goes with --canvas.")
+    if args.by_hand is not None and args.canvas is None:
+        raise SystemExit("--by-hand goes with --canvas.")
     results = read_results(args.results)
     if args.canvas is not None:
         complete = _to_canvas(results, args)
@@ -64,8 +71,9 @@ def _to_canvas(results: list[Result], args: argparse.Namespace) -> bool:
     titles = {piece: exercise.title for piece, exercise in load_exercises(args.exercises).items()}
     files = read_collection(args.submitted) if args.submitted else []
     ids = {file.student: file.student_id for file in files if file.student and file.student_id}
+    totals = totals_in(args.by_hand, results) if args.by_hand else None
     with open(args.canvas, encoding="utf-8", newline="") as file:
-        export = canvas_export(results, file.read(), titles, columns, ids)
+        export = canvas_export(results, file.read(), titles, columns, ids, totals)
     with atomic_path(args.output) as temporary:
         temporary.write_bytes(export.text.encode())
     print(f"{export.written} grades in {args.output}.")
@@ -80,12 +88,13 @@ def _column(text: str) -> tuple[str, str]:
 
 
 def _say_what_is_odd(export: Export) -> bool:
+    _list("No column in the template; no grade of these is in the file", export.without_column)
     _list("No such student in the template; these grades are not in the file", export.unmatched)
     _list("No grade, as the grader failed; Canvas' cell stays as it was", export.without_grade)
     _list("Canvas says N/A or EX; the cell stays as it was", export.kept)
     _list("Without the points that are given by hand", export.by_hand)
     _list("Canvas has another maximum", export.other_maximum)
-    return not (export.unmatched or export.without_grade)
+    return not (export.without_column or export.unmatched or export.without_grade)
 
 
 def _to_gradescope(results: list[Result], folder: Path) -> bool:
