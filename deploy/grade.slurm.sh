@@ -7,6 +7,10 @@
 # SUBMITTED is what course collect wrote, PARTS a new folder, SECRET a file with 16 characters or more
 # that all shards share. All three lie on a file system that every node sees. A task that was stopped
 # may run again: it goes on where it was. Nodes need bubblewrap, and must let users make namespaces.
+#
+# Two variables of the environment, which sbatch hands on, say what was given out:
+#   COURSE_SEED       the --seed of course release; leave it out for the public versions
+#   COURSE_EXERCISES  the folder of a set of your own; leave it out for the installed one
 #SBATCH --job-name=course-grade
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=4
@@ -24,4 +28,5 @@ shard=${SLURM_ARRAY_TASK_ID:?start it with sbatch --array=1-N}
 shards=${SLURM_ARRAY_TASK_COUNT:?start it with sbatch --array=1-N}
 
 exec course grade "$submitted" -o "$parts/$shard" --shard "$shard/$shards" --secret "$secret" \
-  -j "${SLURM_CPUS_PER_TASK:-1}"
+  -j "${SLURM_CPUS_PER_TASK:-1}" \
+  ${COURSE_SEED:+--seed="$COURSE_SEED"} ${COURSE_EXERCISES:+--exercises="$COURSE_EXERCISES"}

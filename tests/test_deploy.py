@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import json
 import os
 import re
 import shlex
@@ -38,11 +39,15 @@ def container(of: dict) -> dict:
     return found
 
 
+def variables() -> dict[str, dict]:
+    return {variable["name"]: variable for variable in container(job())["env"]}
+
+
 def test_shell_scripts_lint() -> None:
     assert shellcheck(SLURM.read_text()).stdout == ""
     assert os.access(SLURM, os.X_OK)
     [command] = container(job())["args"]
-    assert shellcheck(f'#!/bin/sh\n: "${{JOB_COMPLETION_INDEX:=0}}" "${{SHARDS:=1}}"\n{command}\n').stdout == ""
+    assert shellcheck(f'#!/bin/sh\n: "${{JOB_COMPLETION_INDEX:=0}}" "${{SHARDS:=1}}" "${{COURSE_SEED:=}}" "${{COURSE_EXERCISES:=}}"\n{command}\n').stdout == ""
 
 
 def test_the_linter_finds_a_missing_quote() -> None:
@@ -70,7 +75,7 @@ def test_the_schema_refuses_a_wrong_job(field: str) -> None:
 def test_the_job_has_one_number_of_shards_and_few_rights() -> None:
     spec = job()["spec"]
     pod = spec["template"]["spec"]
-    shards = {variable["name"]: variable["value"] for variable in container(job())["env"]}["SHARDS"]
+    shards = variables()["SHARDS"]["value"]
     assert (spec["completionMode"], str(spec["completions"])) == ("Indexed", shards)
     assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"] is True
     rights = container(job())["securityContext"]
@@ -101,11 +106,11 @@ def collection(tmp_path: Path) -> Path:
 
 
 def run(collection: Path, command: list[str], **variables: str) -> None:
-    """Run a command of deploy/ where `course` is this one, with the exercises of the collection."""
+    """Run a command of deploy/ where `course` is this one; unless told others, it has the collection's exercises."""
     shim = collection / "bin" / "course"
     if not shim.exists():
         shim.parent.mkdir()
-        arguments = f"[*sys.argv[1:], '--exercises', {str(collection / 'exercises')!r}]"
+        arguments = f"[sys.argv[1], '--exercises', {str(collection / 'exercises')!r}, *sys.argv[2:]]"
         call = f"import sys; from course_lib.cli import main; main({arguments})"
         # Through a shell: the line after #! ends at a space, which the path of this Python may hold.
         shim.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(call)} \"$@\"\n")
@@ -136,10 +141,38 @@ def test_the_slurm_script_says_how_to_start_it(collection: Path) -> None:
         assert done.returncode != 0 and words in done.stderr
 
 
-def test_the_pods_grade_every_submission(collection: Path) -> None:
+def pod_command(collection: Path) -> list[str]:
     inside = container(job())
-    command = [part.replace("/data/", f"{collection}/data/").replace("/secret/", f"{collection}/") for part in
-               (*inside["command"], *inside["args"])]  # fmt: skip
+    return [part.replace("/data/", f"{collection}/data/").replace("/secret/", f"{collection}/") for part in
+            (*inside["command"], *inside["args"])]  # fmt: skip
+
+
+def test_the_pods_grade_every_submission(collection: Path) -> None:
+    command = pod_command(collection)
     for index in ("0", "1"):
         run(collection, command, JOB_COMPLETION_INDEX=index, SHARDS="2", OMP_NUM_THREADS="1")
     assert merged(collection, collection / "data/parts") == [f"{student} graded 4" for student in "abcdef"]
+
+
+@pytest.mark.parametrize("kind", ["slurm", "pod"])
+def test_seed_and_exercises_reach_the_grader(collection: Path, kind: str) -> None:
+    own = (collection / "exercises").rename(collection / "a set of mine")
+    given = {"COURSE_SEED": "-autumn, it's a \"secret\" $HOME", "COURSE_EXERCISES": str(own)}
+    if kind == "slurm":
+        command = [str(SLURM), "data/submitted", "data/parts", "secret"]
+        given |= {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "1"}
+    else:
+        command = pod_command(collection)
+        given |= {"JOB_COMPLETION_INDEX": "0", "SHARDS": "1"}
+    run(collection, command, **given)
+    record = json.loads((collection / "data/parts/1/run.json").read_text())
+    assert record["release_seed"] == given["COURSE_SEED"]
+    assert merged(collection, collection / "data/parts") == [f"{student} graded 4" for student in "abcdef"]
+
+
+def test_the_pod_takes_the_seed_from_the_secret_and_may_do_without() -> None:
+    [volume] = [volume for volume in job()["spec"]["template"]["spec"]["volumes"] if volume["name"] == "secret"]
+    seed = variables()["COURSE_SEED"]["valueFrom"]["secretKeyRef"]
+    assert seed == {"name": volume["secret"]["secretName"], "key": "seed", "optional": True}
+    assert variables()["COURSE_EXERCISES"]["value"] == ""
+    assert f"secret generic {seed['name']} --from-file=secret=SECRET --from-literal={seed['key']}=" in JOB.read_text()
