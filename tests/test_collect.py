@@ -14,7 +14,7 @@ import pytest
 from course_lib import cli
 from course_lib.grading import archives, collect, recognise
 from course_lib.grading.collection import File, read_collection, read_late
-from course_lib.grading.origins import origin_of, own_stem
+from course_lib.grading.origins import origin_of, origins_of, own_stem
 from course_lib.grading.text import safe_name
 from exercise_folder import answered, cell, make_exercises, notebook, unmarked
 
@@ -314,6 +314,51 @@ def test_nobody_hands_in_for_another_by_a_name(tmp_path, gather):
     }))  # fmt: skip
     assert {file.student for file in files} == {None, "5"}
     assert origin_of(["lovelaceada_12_34_04_loss.ipynb"]).student == "12"
+
+
+def test_a_file_whose_own_name_begins_with_a_number_keeps_its_student(tmp_path, gather):
+    files = gather(make_zip(tmp_path / "a.zip", {
+        "lovelaceada_12345_67890_2_clipping.ipynb": answered("clipping"),
+        "hoppergrace_LATE_12346_67891_2024 answer.ipynb": answered("clipping"),
+        "noetheremmy_12347_67892_8_x-1.ipynb": answered("clipping"),
+        "anon_ab12_67893_8_x.ipynb": answered("clipping"),
+    }))  # fmt: skip
+    assert {(file.student, file.state) for file in files} == {
+        (student, "submitted") for student in ("12345", "12346", "12347", "anon_ab12")
+    }
+    assert {file.attempt for file in files} == {(67890, 0), (67891, 0), (67892, 1), (67893, 0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "student"),
+    [
+        ("a_12_345678_2024_x.ipynb", (), None),
+        ("a_12_345678_2024_x.ipynb", ("b_13_345679_x.ipynb",), "12"),
+        ("a_12_345678_1_2_x.ipynb", (), None),
+        ("a_12_345678_1_2_x.ipynb", ("b_13_345679_x.ipynb",), "12"),
+        ("a_12_345678_1_40000_x.ipynb", ("b_13_345679_x.ipynb",), None),
+        ("a_12_345678_40000_x.ipynb", ("b_13_345679_x.ipynb",), None),
+        ("a_12_9100_8_x.ipynb", ("b_13_9101_x.ipynb",), "12"),
+        ("a_12_900_8_x.ipynb", ("b_13_901_x.ipynb",), None),
+        ("12_900_8_x.ipynb", (), None),  # a student may be called "12"
+        ("a_12_345678_8_x.ipynb", ("b_345678_345679_x.ipynb",), None),
+        ("a_12_170000001234567_987654_x.ipynb", (), None),  # a guest from another Canvas
+        ("a_12_345678_8_x.ipynb", ("c_14_345680_8_x.ipynb",), "12"),
+        ("a_12_345678_8_x.ipynb", ("8/x.ipynb",), "12"),
+    ],
+)
+def test_a_name_with_three_numbers_is_settled_by_what_can_be_an_upload(name, others, student):
+    for paths in ([name, *others], [*others, name]):
+        origins = origins_of(path.split("/") for path in paths)
+        assert origins[paths.index(name)].student == student
+
+
+def test_a_name_in_doubt_is_listed_with_its_readings_and_kept(tmp_path, gather):
+    text = answered("loss")
+    files = gather(make_zip(tmp_path / "a.zip", {"a_101_666_9_loss.ipynb": text, f"b_{'9' * 5000}_1_loss.ipynb": text}))
+    problems = [file.problem for file in by_state(files, "unrecognised")]
+    assert "It may be of student 101 or 666; put it into a folder named after the right one." in problems
+    assert (tmp_path / "submitted" / files[0].path).read_text() == text
 
 
 def test_a_top_level_notebook_without_a_student_is_kept_and_said(tmp_path, gather):

@@ -12,7 +12,7 @@ from course_lib.grading.collection import (
     NAME, File, placed, read_collection, sha256_of, write_collection,
 )  # fmt: skip
 from course_lib.grading.exercise import DEFAULT_FOLDER, add_exercises_option, load_exercises
-from course_lib.grading.origins import Origin, origin_of, own_stem, without_common_folder
+from course_lib.grading.origins import Origin, origins_of, own_stem, without_common_folder
 from course_lib.grading.recognise import Recognised, Recogniser
 from course_lib.grading.text import one_line, safe_name
 
@@ -102,8 +102,8 @@ def _take(entries: list[Entry], recogniser: Recogniser, incoming: Path, budget: 
     from tqdm import tqdm
 
     skip = without_common_folder([entry.parts for entry in entries], recogniser.exercises)
-    for entry in tqdm(entries, unit="file", leave=False, disable=None):
-        origin = origin_of(entry.parts[skip:])
+    origins = origins_of(entry.parts[skip:] for entry in entries)
+    for entry, origin in zip(tqdm(entries, unit="file", leave=False, disable=None), origins, strict=True):
         partial = incoming / "partial"
         try:
             with open(partial, "wb") as target:
@@ -119,7 +119,10 @@ def _take(entries: list[Entry], recogniser: Recogniser, incoming: Path, budget: 
 
 def _file(entry: Entry, origin: Origin, recognised: Recognised, digest: str) -> File:
     problem = recognised.problem
-    if not problem and origin.student is None:
+    if not problem and origin.numbers:
+        students = " or ".join(map(str, origin.numbers[:-1]))
+        problem = f"It may be of student {students}; put it into a folder named after the right one."
+    elif not problem and origin.student is None:
         problem = "Nothing tells whose it is; put it into a folder named after the student."
     elif not problem and recognised.piece is None:
         problem = "Neither its content nor its name is that of an exercise."
