@@ -1,6 +1,8 @@
 """What Dolos and JPlag get: the students' own code, nothing that was given, nothing run."""
 
 import csv
+import os
+import shutil
 
 import pytest
 
@@ -133,3 +135,90 @@ def test_a_folder_without_submissions_is_an_error(tmp_path):
     exercises = make_exercises(tmp_path / "exercises")
     with pytest.raises(SystemExit, match="holds no STUDENT/PIECE"):
         cli.main(["similarity", str(tmp_path / "none"), "-o", str(tmp_path / "out"), "--exercises", str(exercises)])
+
+
+def files_below(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_into_the_same_folder_again_what_is_gone_is_taken_away_and_nothing_else(course, capsys):
+    similarity(course, capsys)
+    result = course / "out/clipping/jplag-result/report.zip"
+    result.parent.mkdir()
+    result.write_text("JPlag's")
+    shutil.rmtree(course / "submitted/bob")
+    shutil.rmtree(course / "submitted/ada/loss")
+    similarity(course, capsys)
+    assert files_below(course / "out") == [
+        "clipping/info.csv",
+        "clipping/jplag-result/report.zip",
+        "clipping/submissions/ada/clipping.py",
+        "clipping/template/clipping.py",
+        "similarity.json",
+    ]
+    assert not (course / "out/loss").exists() and not (course / "out/clipping/submissions/bob").exists()
+    assert "bob" not in (course / "out/clipping/info.csv").read_text()
+
+
+@pytest.mark.parametrize("case", ["no record", "a file", "other file", "link", "link to ours", "damaged", "leads out"])
+def test_a_folder_that_holds_something_else_is_refused_and_stays(course, capsys, case):
+    out = course / "out"
+    mine = course / "thesis.txt"
+    mine.write_text("mine")
+    if case == "no record":
+        out.mkdir()
+        (out / "notes.txt").write_text("mine")
+        words = "no similarity.json; give a new"
+    elif case == "a file":
+        out.write_text("mine")
+        words = "no similarity.json; give a new"
+    else:
+        similarity(course, capsys)
+        shutil.rmtree(course / "submitted/bob")
+        words = "not of this command; move it away"
+        if case == "other file":
+            (out / "clipping/submissions/zoe").mkdir()
+            (out / "clipping/submissions/zoe/clipping.py").write_text("x = 1")
+        elif case.startswith("link"):
+            place = out / "clipping/template" / ("other.py" if case == "link" else "clipping.py")
+            place.unlink(missing_ok=True)
+            place.symlink_to(mine)
+        else:
+            words = "not what course wrote"
+            (out / "similarity.json").write_text("{" if case == "damaged" else '{"files": ["../thesis.txt"]}')
+    before = files_below(course)
+    with pytest.raises(SystemExit, match=words):
+        similarity(course, capsys)
+    assert files_below(course) == before and mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("written", range(5))
+def test_the_run_after_a_kill_completes_the_folder(course, capsys, monkeypatch, written):
+    similarity(course, capsys)
+    (course / "submitted/bob").rename(course / "submitted/zoe")
+    replace, calls = os.replace, []
+
+    def killed(source, target):
+        calls.append(target)
+        if len(calls) > written:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(SystemExit):
+        similarity(course, capsys)
+    monkeypatch.undo()
+    similarity(course, capsys)
+    assert files_below(course / "out/loss") == ["info.csv", "submissions/ada/loss.py", "template/loss.py"]
+    students = sorted(path.name for path in (course / "out/clipping/submissions").iterdir())
+    assert students == ["ada", "zoe"]
+
+
+def test_what_a_kill_leaves_is_no_obstacle_and_goes_with_its_folder(course, capsys):
+    (course / "out").mkdir()
+    (course / "out/.similarity.json.0123.part").write_text("{")
+    similarity(course, capsys)
+    (course / "out/clipping/submissions/bob/.clipping.py.0123.part").write_text("half")
+    shutil.rmtree(course / "submitted/bob")
+    similarity(course, capsys)
+    assert not (course / "out/clipping/submissions/bob").exists()

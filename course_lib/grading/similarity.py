@@ -1,7 +1,8 @@
 """`course similarity`: what students wrote, laid out for Dolos and JPlag. Code is parsed, never run.
 
 The layout serves both, one folder an exercise: `submissions/STUDENT/PIECE.py`, `template/PIECE.py` with
-the code that everybody was given, and Dolos' `info.csv`.
+the code that everybody was given, and Dolos' `info.csv`. Into the same folder again, a run takes away what
+the one before wrote, so that nobody is compared who is no longer there.
 """
 
 import argparse
@@ -13,20 +14,23 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from course_lib.files import atomic_path
 from course_lib.grading.collection import File, read_collection
 from course_lib.grading.exercise import Exercise, add_exercises_option, load_exercises
+from course_lib.grading.own_files import replace_files
 from course_lib.grading.release import student_version
 from course_lib.grading.student_code import UnreadableNotebook, code_cells, read_file
 from course_lib.grading.text import guard_cell, visible
 
+RECORD = "similarity.json"
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def add_similarity_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("submitted", type=Path, metavar="SUBMITTED", help="the folder that course collect wrote")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the files go")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+                        help="where the files go: a new folder, or one that this command wrote, whose files it "
+                        "replaces")  # fmt: skip
     add_exercises_option(parser)
 
 
@@ -40,13 +44,17 @@ def run_similarity(args: argparse.Namespace) -> None:
             f"{args.submitted} holds no STUDENT/PIECE/PIECE.ipynb; give the folder that course collect wrote."
         )
     files = {file.path: file for file in read_collection(args.submitted)}
+    texts: dict[str, str] = {}
+    lines: list[str] = []
     for piece, exercise in exercises.items():
         mine = [path for path in notebooks if path.stem == piece]
         if mine:
-            folder = args.output / piece
-            empty = write_exercise(exercise, mine, {path: files.get(_place(path)) for path in mine}, folder)
-            for line in report(piece, len(mine), empty, folder):
-                print(line)
+            own, empty = exercise_files(exercise, mine, {path: files.get(_place(path)) for path in mine})
+            texts |= {f"{piece}/{path}": text for path, text in own.items()}
+            lines += report(piece, len(mine), empty, args.output / piece)
+    clean = [f"{piece}/{name}" for piece in exercises for name in ("submissions", "template")]
+    replace_files(args.output, texts, RECORD, clean)
+    print("\n".join(lines))
 
 
 def _place(path: Path) -> str:
@@ -64,14 +72,14 @@ def report(piece: str, number: int, empty: Sequence[str], folder: Path) -> list[
     return lines
 
 
-def write_exercise(
-    exercise: Exercise, notebooks: Sequence[Path], files: dict[Path, File | None], folder: Path
-) -> list[str]:
-    """Write template, submissions and `info.csv` of one exercise; return the students without code of their own."""
+def exercise_files(
+    exercise: Exercise, notebooks: Sequence[Path], files: dict[Path, File | None]
+) -> tuple[dict[str, str], list[str]]:
+    """Return template, submissions and `info.csv` of one exercise, and the students without code of their own."""
     piece = exercise.piece
     given = template_code(exercise)
     rows = [[f"template/{piece}.py", "template", "", "true"]]
-    _write(folder / "template" / f"{piece}.py", "\n\n\n".join(given) + "\n")
+    texts = {f"template/{piece}.py": "\n\n\n".join(given) + "\n"}
     empty = []
     for path in notebooks:
         student = path.parts[-3]
@@ -79,21 +87,14 @@ def write_exercise(
         if not code:
             empty.append(student)
             continue
-        _write(folder / "submissions" / student / f"{piece}.py", code)
+        texts[f"submissions/{student}/{piece}.py"] = code
         file = files[path]
         name = (file and (file.student_name or file.student_id)) or student
         modified = file.modified if file else ""
         rows.append([f"submissions/{student}/{piece}.py", guard_cell(visible(name)), modified, "false"])
     table = io.StringIO(newline="")
     csv.writer(table, lineterminator="\n").writerows([["filename", "full_name", "created_at", "ignored"], *rows])
-    _write(folder / "info.csv", table.getvalue())
-    return empty
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+    return texts | {"info.csv": table.getvalue()}, empty
 
 
 def template_code(exercise: Exercise) -> list[str]:
