@@ -149,9 +149,11 @@ def _from_colab(exercise: Exercise, rng: random.Random) -> tuple[str, tuple[str,
 
 
 def _duplicated(exercise: Exercise, rng: random.Random) -> tuple[str, tuple[str, ...]]:
-    """An early attempt left standing above the answer."""
+    """An early attempt left standing above the answer, and what was given out copied below it."""
     notebook = _source(exercise)
     attempt = f"def {exercise.functions[0]}(*args, **kwargs):\n    raise ValueError('a first try')"
+    given = json.loads((DEFAULT_FOLDER / "student" / f"{exercise.piece}.ipynb").read_text(encoding="utf-8"))
+    notebook["cells"].append(_answer(given))
     notebook["cells"].insert(0, json.loads(json.dumps(_answer(notebook) | {"source": attempt})))
     return json.dumps(notebook), ()
 

@@ -4,6 +4,8 @@
 and exactly the checks that each has to fail.
 """
 
+import contextlib
+import io
 import json
 import tomllib
 from pathlib import Path
@@ -14,7 +16,7 @@ from nbclient import NotebookClient
 
 from course_lib.grading.exercise import load_exercises
 from course_lib.grading.grade import grade_file
-from course_lib.grading.release import release
+from course_lib.grading.release import release, student_version
 from course_lib.grading.task import Task, make_task
 from tools import exercises, project
 
@@ -147,7 +149,7 @@ def test_three_or_more_mistakes_are_known(piece: str) -> None:
     assert sum(piece == of for of, _ in wrong_solutions()) >= 3
 
 
-def test_the_library_itself_solves_nothing() -> None:
+def test_the_library_s_own_functions_are_among_the_wrong_solutions() -> None:
     with_library = [wrong for _, wrong in wrong_solutions() if "the library's" in wrong["name"]]
     assert len(with_library) >= 5 and all(wrong["fails"] for wrong in with_library)
 
@@ -174,3 +176,19 @@ def test_a_private_seed_wants_another_answer(piece: str, name: str, choice, box,
     assert copied["points"] <= 0.6 * copied["max_points"], "an answer to the public version is worth too much"
     solved = graded(edited(piece, [OTHERWISE[piece, name][choice]], tmp_path), task, box)
     assert failed(solved) == []
+
+
+@pytest.mark.parametrize(("piece", "name", "choice"), private_cases())
+def test_right_answers_to_a_private_task_pass_its_visible_checks(piece: str, name: str, choice, tmp_path: Path) -> None:
+    solved = json.loads(edited(piece, [OTHERWISE[piece, name][choice]], tmp_path).read_text(encoding="utf-8"))
+    answers = {cell["metadata"]["nbgrader"]["grade_id"]: "".join(cell["source"]) for cell in solved["cells"]
+               if cell["metadata"].get("nbgrader", {}).get("solution")}  # fmt: skip
+    released = json.loads(student_version(EXERCISES[piece], seed_for(piece, name, choice)))
+    names: dict = {"__name__": "__main__"}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for cell in released["cells"][1:]:
+            if cell["cell_type"] == "code" and "install" not in cell["metadata"].get("tags", []):
+                grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+                exec(answers.get(grade_id, "".join(cell["source"])), names)
+    assert printed.getvalue().endswith("The visible checks pass.\n")

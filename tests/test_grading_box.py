@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from boxed import answer, call, eventually, load, processes_named, student
+from boxed import RIGHT, answer, call, code_notebook, eventually, load, make_exercise, processes_named, student, submit
 
 import course_lib
 from course_lib.grading import box as box_module
 from course_lib.grading.box import BoxUnavailable
 from course_lib.grading.checks import GraderError, StudentError, TimeOut
+from course_lib.grading.exercise import load_exercises
+from course_lib.grading.grade import grade_file
 from course_lib.grading.host import Box
 from course_lib.grading.isolate import OPEN_FILES, SCRATCH_BYTES
+from course_lib.grading.task import make_task
 from tools import project
 
 ERRNO = """
@@ -310,7 +313,7 @@ def test_a_deadline_holds_while_half_a_message_trickles(box: Box) -> None:
             call(child, seconds=2)
 
 
-def test_one_box_a_child_where_nested_namespaces_are_refused(box: Box) -> None:
+def test_one_box_a_child_where_nested_namespaces_are_refused(box: Box, tmp_path: Path) -> None:
     name = f"lone{uuid.uuid4().hex[:8]}"
     lone = Box(optimizers=False)
     lone.close()
@@ -324,6 +327,11 @@ def f(hidden):
         assert call(child, str(project.ROOT / "exercises")) == [False, [], -1]
         assert eventually(lambda: processes_named(name))
     assert eventually(lambda: not processes_named(name))
+    task = make_task(load_exercises(make_exercise(tmp_path))["doubling"])
+    ended_by_itself = RIGHT + "\nimport os\ndef half(x): os._exit(3)"
+    for notebook, points in ((RIGHT, 4), (ended_by_itself, 3)):
+        result = grade_file(submit(tmp_path, "ada", code_notebook(notebook)), "ada", task, lone, b"secret")
+        assert (result["status"], result["points"]) == ("graded", points), result
 
 
 def test_without_a_box_ones_own_code_runs_the_same() -> None:

@@ -5,12 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from boxed import RIGHT, code_notebook, make_exercise, submit
 
 from course_lib.grading.checks import GraderError
 from course_lib.grading.exercise import load_exercises
 from course_lib.grading.grade import grade_file, secret_id
-from course_lib.grading.host import Box
+from course_lib.grading.host import Box, Child
+from course_lib.grading.randomness import Random
 from course_lib.grading.task import Task, make_task
 
 SECRET = b"s" * 32
@@ -57,12 +59,29 @@ def test_a_wrong_function_fails_its_checks_alone(box: Box, task: Task, tmp_path:
         ["raise KeyboardInterrupt", RIGHT, "exit()"],
         ["input('name? ')", RIGHT], [RIGHT, "import sys\nsys.stdout.close()"], [RIGHT, "print('x' * 10_000_000)"],
         ["from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n" + RIGHT],
+        ["def double(x): 'first try'\nprint(double(undefined))", RIGHT],
+        ["def double(x): return 0\nprint(later)", RIGHT, "later = 1"],
+        ["two = one + one\n" + RIGHT.replace("x + x", "two * x"), "one = unit", "unit = int(word)", "word = '1'"],
     ],
-    ids=range(13),
+    ids=range(16),
 )  # fmt: skip
 def test_what_costs_no_point(box: Box, task: Task, tmp_path: Path, cells: list[str]) -> None:
     result = graded(box, task, tmp_path, *cells)
     assert (result["status"], result["points"]) == ("graded", 4), result
+
+
+@pytest.mark.parametrize(("last", "points"), [("def half(x): return 0", 3), ("half = 3", 3), ("x = 1", 4)])
+def test_what_a_later_cell_defines_replaces_what_was_tried_twice(
+    box: Box, task: Task, tmp_path: Path, last: str, points: int
+) -> None:
+    result = graded(box, task, tmp_path, RIGHT + "\nprint(later)", last, "later = 1")
+    assert (result["points"], result["notes"]) == (points, [])
+
+
+def test_a_failed_cell_without_a_line_is_named_without_one(box: Box, task: Task, tmp_path: Path) -> None:
+    result = graded(box, task, tmp_path, "x = '\0'", RIGHT)
+    assert result["points"] == 4 and len(result["notes"]) == 1
+    assert result["notes"][0].startswith("Code cell 1 stopped with ") and "None" not in result["notes"][0]
 
 
 def test_an_error_is_named_with_cell_and_line(box: Box, task: Task, tmp_path: Path) -> None:
@@ -135,6 +154,55 @@ def test_after_a_restart_the_notebook_knows_nothing(box: Box, tmp_path: Path) ->
     counting = "import os\ncalls = []\nprint('ran')\ndef double(x):\n    calls.append(x)\n    return len(calls)"
     result = graded(box, task, tmp_path, counting)
     assert (result["points"], result["notes"], result["log"]) == (1, [], "ran\n"), result
+
+
+SEEDS = """
+import torch
+from course_lib.grading.checks import check, fail
+
+
+@check("tells", points=1)
+def tells(student):
+    seen, draws = [], []
+    for _ in range(3):
+        seen += [student.call("double", 1), student.call("double", 1)]
+        draws.append(student.random.seed())
+        student.restart()
+    fail(f"{seen} {draws}")
+"""
+
+
+def test_no_seed_in_the_box_is_that_of_the_check(box: Box, tmp_path: Path) -> None:
+    task = make_task(load_exercises(make_exercise(tmp_path, SEEDS))["doubling"])
+    looking = "import torch\nfirst = torch.initial_seed()\ndef double(x): return [first, torch.initial_seed()]"
+    seen, draws = eval(graded(box, task, tmp_path, looking)["checks"][0]["message"].replace("] [", "], ["))
+    assert seen == [seen[0]] * 6 and seen[0][0] != seen[0][1]  # which process it is, the seed does not tell
+    for seed in seen[0]:
+        generator = torch.Generator().manual_seed(seed)
+        guesses = [Random(seed).seed() for _ in range(3)] + [int(torch.randint(0, 2**31, ())) for _ in range(3)]
+        guesses += torch.randint(0, 2**31, (3,), generator=generator).tolist()
+        assert not set(guesses) & set(draws) and len(set(draws)) == 3
+
+
+class SlowBox:
+    """A box that takes its time to start each child, as one box a child does on a busy machine."""
+
+    def __init__(self, box: Box, seconds: float) -> None:
+        self.box, self.seconds = box, seconds
+
+    def fork(self, memory_bytes: int, cpu_seconds: int) -> Child:
+        time.sleep(self.seconds)
+        return self.box.fork(memory_bytes, cpu_seconds)
+
+
+def test_the_time_that_the_box_takes_is_not_the_students(box: Box, tmp_path: Path) -> None:
+    checks = RESTARTS.replace("student.restart()\n    expect", "[student.restart() or student.call('double', 1) "
+                              "for _ in range(5)]\n    student.restart()\n    expect")  # fmt: skip
+    task = make_task(load_exercises(make_exercise(tmp_path, checks, seconds=4))["doubling"])
+    counting = "calls = []\ndef double(x):\n    calls.append(x)\n    return len(calls)"
+    started = time.monotonic()
+    assert graded(SlowBox(box, 1.0), task, tmp_path, counting)["points"] == 1
+    assert time.monotonic() - started > 6
 
 
 def test_a_check_that_fails_itself_is_the_graders_error(box: Box, tmp_path: Path) -> None:

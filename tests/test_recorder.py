@@ -1,6 +1,8 @@
 """The recorder, with tiny models on a short text: what it measures, and that a killed recording loses nothing."""
 
+import ast
 import dataclasses
+import json
 import math
 import multiprocessing
 import random
@@ -27,7 +29,7 @@ from course_lib import (
 )
 from course_lib import corpus_figures, standin
 from course_lib.corpus_figures import StandInError
-from course_lib.museum import faults, recorder
+from course_lib.museum import faults, partial, recorder
 from course_lib.museum.partial import Partial
 from course_lib.museum.recipes import Recipe
 from course_lib.museum.recorder import Recorder, evaluation_steps, moment_steps, record, update_to_weight
@@ -209,6 +211,51 @@ def test_a_recording_of_another_machine_is_not_continued(tmp_path) -> None:
     log = tmp_path / "partial" / "log.json"
     log.write_text(log.read_text().replace("CPU, 1 thread", "CPU, 7 threads"))
     assert next(record(TINY, tmp_path, tmp_path / "partial")).step == 0
+
+
+def test_a_recording_of_other_sources_is_not_continued(tmp_path, monkeypatch) -> None:
+    library = tmp_path / "library"
+    for name in partial.SOURCES:
+        copy = library / f"{name}.py"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text((partial.LIBRARY / f"{name}.py").read_text())
+
+    def five_updates() -> list[int]:
+        return [step_record.step for step_record in islice(record(TINY, tmp_path, tmp_path / "partial"), 5)]
+
+    assert five_updates() == [0, 1, 2, 3, 4]
+    assert five_updates() == [4, 5, 6, 7, 8], "the same code goes on from the last measured step"
+    monkeypatch.setattr(partial, "LIBRARY", library)
+    assert five_updates() == [8, 9, 10, 11, 12], "it may lie elsewhere"
+    with open(library / "loss.py", "a") as file:
+        file.write("# other\n")
+    assert five_updates() == [0, 1, 2, 3, 4]
+    log = tmp_path / "partial" / "log.json"
+    state = json.loads(log.read_text())
+    del state["sources"]
+    log.write_text(json.dumps(state))
+    assert five_updates() == [0, 1, 2, 3, 4], "an older log does not name its sources"
+
+
+def library_imports(module: str) -> set[str]:
+    """The modules of course_lib that one of them imports at its top, as `museum/faults`."""
+    tree = ast.parse((partial.LIBRARY / f"{module}.py").read_text())
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "course_lib":
+            parts = node.module.split(".")[1:]
+            found |= {"/".join([*parts, alias.name]) for alias in node.names} | {"/".join(parts)}
+    return {name for name in found if (partial.LIBRARY / f"{name}.py").is_file()}
+
+
+def test_every_module_that_decides_the_numbers_is_among_the_sources() -> None:
+    reached, new = set(), {"museum/recorder"}
+    while new:
+        reached |= new
+        new = set().union(*map(library_imports, new)) - reached
+    # What writes files, names the device, keeps the corpus whole, or counts on it decides no number of a run.
+    others = {"files", "environment", "standin", "corpus_figures", "landmarks", "runs", "run_checks"}
+    assert reached - others == set(partial.SOURCES) and others < reached
 
 
 def record_in_a_process(folder: Path, four_more) -> None:

@@ -150,6 +150,7 @@ def test_the_workflows_test_before_they_publish_and_plant_faults_weekly() -> Non
     assert published[-2:] == ["make test", ".venv/bin/python -m tools.check_site --real-corpus"]
     weekly = re.findall(r"run: (.*)", texts()[".github/workflows/weekly.yml"])
     assert {"make mutants", "make replay"} <= set(weekly)
+    assert 'COURSE_REQUIRE_CORPUS: "1"' in texts()[".github/workflows/test.yml"]  # or nothing would be replayed
 
 
 def test_contributing_names_files_that_exist() -> None:

@@ -155,7 +155,8 @@ MUTANTS = [
     M("measuring draws from the run's stream", "museum/recorder.py", "with torch.random.fork_rng():", "if True:", "recorder"),
     M("ratio of a whole part's updates", "museum/recorder.py", "if step_record.step == until - 2:", "if False:", "recorder"),
     M("recording of another machine continued", "museum/partial.py",
-      'if state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:', "if True:", "recorder"),
+      'if same_code and state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:', "if same_code:", "recorder"),
+    M("recording of other code continued", "museum/partial.py", "            if same_code and state", "            if state", "recorder"),
     M("norms added without their squares", "museum/recorder.py", "total[0] += change**2", "total[0] += change", "recorder"),
     M("another default of AdamW", "train_config.py", "= (0.9, 0.99)", "= (0.9, 0.999)", "replay"),
     # Grading

@@ -132,12 +132,17 @@ def close(answer: Value, expected: Value, *, rtol: float = 1e-5, atol: float = 1
         return type(answer) is type(expected) and answer == expected
     if type(answer) not in (bool, int, float, Tensor):
         return False
-    a, e = torch.as_tensor(answer), torch.as_tensor(expected)
+    a, e = _as_tensor(answer), _as_tensor(expected)
     if a.shape != e.shape or (a.dtype == torch.bool) != (e.dtype == torch.bool):
         return False
     if not a.is_floating_point() and not e.is_floating_point():
         return bool((a == e).all())
     return bool(torch.isclose(a.double(), e.double(), rtol=rtol, atol=atol, equal_nan=True).all())
+
+
+def _as_tensor(number: "bool | int | float | Tensor") -> Tensor:
+    # PyTorch itself would make a float32 of a Python float, in which 1.00000001 is 1.
+    return torch.as_tensor(number, dtype=torch.float64 if type(number) is float else None)
 
 
 def equal(answer: Value, expected: Value) -> bool:

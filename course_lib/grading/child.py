@@ -89,22 +89,43 @@ def seed_everything(seed: int) -> None:
 def load(message: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
     """Run the cells in order; return which of the functions there are, and which cells failed.
 
-    A cell that fails does not stop the next. Cells that failed for a missing name are tried once more
-    at the end: their order may have been changed. Later definitions replace earlier ones, as in a kernel.
+    A cell that fails does not stop the next. Cells that failed for a missing name are tried again at the
+    end: their order may have been changed. Later definitions replace earlier ones, as in a kernel.
     """
     failures: dict[int, tuple[list, bool]] = {}
     cells = message["cells"]
-    for number, source in [(0, message["prelude"]), *cells]:
-        _run_cell(number, source, namespace, failures)
+    bound = {0: _run_cell(0, message["prelude"], namespace, failures)}
     for number, source in cells:
-        if number in failures and failures[number][1]:
-            _run_cell(number, source, namespace, failures)
+        bound[number] = _run_cell(number, source, namespace, failures)
+    _try_again(cells, namespace, failures, bound)
     present = [name for name in message["functions"] if callable(namespace.get(name))]
     listed = [failures[number][0] for number in sorted(failures) if number > 0]
     return {"functions": present, "failures": listed[:_MAX_FAILURES]}
 
 
-def _run_cell(number: int, source: str, namespace: dict[str, Any], failures: dict[int, tuple[list, bool]]) -> None:
+def _try_again(
+    cells: list[list], namespace: dict[str, Any], failures: dict[int, tuple[list, bool]], bound: dict[int, set[str]]
+) -> None:
+    """Run cells that lacked a name until that changes nothing more: each may bind what another one waits for.
+
+    What a later cell has bound stays: a first try that comes to run only now is no later definition.
+    """
+    for _ in cells:
+        waiting = [(number, source) for number, source in cells if number in failures and failures[number][1]]
+        known = len(namespace)
+        for number, source in waiting:
+            later = {name for other, names in bound.items() if other > number for name in names}
+            kept = {name: namespace[name] for name in later & namespace.keys()}
+            bound[number] |= _run_cell(number, source, namespace, failures)
+            namespace.update(kept)
+        still = [number for number, _ in waiting if number in failures and failures[number][1]]
+        if len(still) == len(waiting) and len(namespace) == known:
+            return
+
+
+def _run_cell(number: int, source: str, namespace: dict[str, Any], failures: dict[int, tuple[list, bool]]) -> set[str]:
+    """Run one cell, note whether it failed, and return the names that it has bound."""
+    before = dict(namespace)
     name = f"{CELL}{number}"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     failures.pop(number, None)
@@ -116,6 +137,7 @@ def _run_cell(number: int, source: str, namespace: dict[str, Any], failures: dic
             cause[2] = number
         failures[number] = (cause, isinstance(error, NameError))
     _flush()
+    return {key for key, value in dict(namespace).items() if key not in before or before[key] is not value}
 
 
 def describe(error: BaseException) -> list:

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from course_lib.grading.checks import Check, CheckFailed, GraderError, StudentError, TimeOut
+from course_lib.grading.copies import without_copies
 from course_lib.grading.host import Box
 from course_lib.grading.randomness import derive_seed
-from course_lib.grading.session import Session
+from course_lib.grading.session import Session, place
 from course_lib.grading.student_code import UnreadableNotebook, code_cells, read_file
 from course_lib.grading.task import SCHEMA, Task, manual_answers
 
@@ -30,7 +31,7 @@ def grade_file(
     try:
         data = read_file(path)
         result["submission_sha256"] = hashlib.sha256(data).hexdigest()
-        cells = code_cells(data)
+        cells = without_copies(code_cells(data), task.stubs)
     except UnreadableNotebook as error:
         return _unread(result, task, str(error))
     result["manual"] = manual_answers(data, task)
@@ -80,7 +81,7 @@ def _run_checks(session: Session, task: Task, result: dict[str, Any]) -> None:
         result["checks"] = [_finding(check, *finding) for check in task.checks]
         return
     for kind, message, cell, line in session.failures:
-        result["notes"].append(f"Code cell {cell}, line {line} stopped with {kind}: {message}"[:_MAX_MESSAGE])
+        result["notes"].append(f"{place(cell, line)} stopped with {kind}: {message}"[:_MAX_MESSAGE])
     if not session.functions:
         missing = session.missing(task.exercise.functions[0])
         result["status"] = "student_error"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.files import atomic_path
+from course_lib.grading.copies import first_written
 from course_lib.grading.exercise import Exercise
 from course_lib.grading.feedback import head_sentences, outcome_of, points_of, reference
 from course_lib.grading.recognise import plain_cells
@@ -71,10 +72,12 @@ def autograded_notebook(result: Result, exercise: Exercise, submission: bytes) -
     automatic, open_cells = automatic_and_marked(exercise, result.max_points)
     waiting = {_mark(cell)["grade_id"]: cell for cell in open_cells}
     written = {question.id: question.answer for question in result.manual}
+    submitted = _student_cells(submission)
+    chosen = _answers(submitted, open_cells)
     cells = []
-    for cell in _student_cells(submission):
+    for cell in submitted:
         known = waiting.get(cell["grade_id"])
-        if known and known["cell_type"] == cell["cell_type"]:
+        if known and chosen.get(cell["grade_id"]) is cell:
             del waiting[cell["grade_id"]]
             cells.append(_cell(cell["cell_type"], cell["source"], _mark(known)))
         elif cell["grade_id"] != _mark(automatic)["grade_id"]:
@@ -88,6 +91,17 @@ def autograded_notebook(result: Result, exercise: Exercise, submission: bytes) -
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1) + "\n"
+
+
+def _answers(submitted: list[Cell], open_cells: list[Cell]) -> dict[str, Cell]:
+    """Return the student's cell for each mark that one has: of several copies the one that is graded."""
+    found = {}
+    for known in open_cells:
+        copies = [cell for cell in submitted
+                  if (cell["grade_id"], cell["cell_type"]) == (_mark(known)["grade_id"], known["cell_type"])]  # fmt: skip
+        if copies:
+            found[_mark(known)["grade_id"]] = copies[first_written([cell["source"] for cell in copies])]
+    return found
 
 
 def _student_cells(submission: bytes) -> list[Cell]:

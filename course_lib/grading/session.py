@@ -1,7 +1,8 @@
 """One submission while it is graded: what `student.call` and `student.run` of a check do."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from course_lib.grading.checks import Check, GraderError, StudentError, Submission, TimeOut, Value
@@ -23,7 +24,7 @@ class Session(Submission):
     Args:
         cells: the notebook's code.
         prelude: imports that the exercise's own notebook makes, run first: a student may have deleted them.
-        seed_of: gives the seed of a check, or of the notebook's own run, by name.
+        seed_of: gives a seed by what it is for: a check's draws, the notebook's own run, the student's draws.
 
     Attributes:
         failures: cells that failed: [kind, message, cell, line] of each.
@@ -42,7 +43,8 @@ class Session(Submission):
         self.random = Random(0)
         self._child: Child | None = None
         self._logs: list[str] = []
-        self._seed: int | None = None
+        self._seed: int | None = None  # for the next call
+        self._student_seed: int | None = None
         self._deadline = 0.0
         self._last = time.monotonic() + OVERALL_LIMITS * exercise.limits.seconds
 
@@ -56,9 +58,10 @@ class Session(Submission):
         if self._child is not None:
             return
         limits = self._exercise.limits
-        deadline = min(time.monotonic() + limits.seconds, self._last)
         cpu_seconds = int(2 * OVERALL_LIMITS * limits.seconds) + 1
-        self._child = self._box.fork(limits.memory_mb * 2**20, cpu_seconds)
+        with self._own_time():
+            self._child = self._box.fork(limits.memory_mb * 2**20, cpu_seconds)
+        deadline = min(time.monotonic() + limits.seconds, self._last)
         answer = self._ask({
             "do": "load", "seed": self._seed_of("notebook"), "functions": list(self._exercise.functions),
             "prelude": self._prelude, "cells": [[cell.number, cell.source] for cell in self._cells],
@@ -78,8 +81,9 @@ class Session(Submission):
         if time.monotonic() >= self._last:
             raise TimeOut
         self.start()
-        seed = self._seed_of(f"check {check.name}")
-        self.random, self._seed = Random(seed), seed
+        self.random = Random(self._seed_of(f"check {check.name}"))
+        # Another one for the box: the student's code can read its own, and must not know the check's draws by it.
+        self._student_seed = self._seed = self._seed_of(f"student {check.name}")
         seconds = self._exercise.limits.seconds if check.seconds is None else check.seconds
         self._deadline = min(time.monotonic() + seconds, self._last)
 
@@ -102,7 +106,7 @@ class Session(Submission):
             return StudentError("missing", text)
         # Of several failed cells, one that Python could not read is the likeliest.
         kind, message, cell, line = min(self.failures, key=lambda failure: failure[0] != "SyntaxError")
-        return StudentError("missing", f"{text} {_place(cell, line)} stopped with {kind}: {message}", line)
+        return StudentError("missing", f"{text} {place(cell, line)} stopped with {kind}: {message}", line)
 
     def close(self) -> str:
         """End the child and return what the notebook printed, of all its runs."""
@@ -112,6 +116,7 @@ class Session(Submission):
     def _answer(self, name: str, message: dict[str, Any]) -> Value:
         if self._child is None:  # `restart`, or an earlier call of this check has ended it, and the check goes on
             self.start()
+            self._seed = self._student_seed  # the same for each, so that it does not tell how many there were
         message["seed"], self._seed = self._seed, None
         try:
             encode(message)
@@ -123,7 +128,7 @@ class Session(Submission):
         kind, text, cell, line = reply["error"]
         if kind == "answer":
             raise StudentError(kind, f"{name} returned what the grader cannot take: {text}", line)
-        where = "" if cell is None else f" in {_place(cell, line)[0].lower()}{_place(cell, line)[1:]}"
+        where = "" if cell is None else f" in {place(cell, line)[0].lower()}{place(cell, line)[1:]}"
         raise StudentError(kind, f"{name} raised {kind}{where}: {text}", line)
 
     def _ask(self, message: dict[str, Value], deadline: float) -> dict[str, Any]:
@@ -135,13 +140,27 @@ class Session(Submission):
 
     def _drop(self) -> None:
         if self._child is not None:
-            log = self._child.close()
+            with self._own_time():
+                log = self._child.close()
             if log not in self._logs:  # each restart prints the same
                 self._logs.append(log)
             self._child = None
 
 
-def _place(cell: int | None, line: int | None) -> str:
+    @contextmanager
+    def _own_time(self) -> Iterator[None]:
+        """Move the student's limits on by what the grader takes itself: a box to each child may start slowly."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            took = time.monotonic() - began
+            self._deadline += took
+            self._last += took
+
+
+def place(cell: int, line: int | None) -> str:
+    """Return where a notebook failed: "Code cell 2, line 3", or the cell alone where no line is known."""
     return f"Code cell {cell}" + (f", line {line}" if line is not None else "")
 
 

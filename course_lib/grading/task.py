@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.grading.checks import Check, load_checks
+from course_lib.grading.copies import first_written, released_stubs
 from course_lib.grading.exercise import Exercise
 from course_lib.grading.student_code import UnreadableNotebook, code_cells, grade_id_of, read_cells, source_of
 
@@ -21,6 +22,7 @@ class Task:
         basis: SHA-256 of everything that a grade depends on besides submission and secret.
         prelude: the imports of the exercise's notebook.
         questions: text of the cell before each cell that is graded by hand, by that cell's id.
+        stubs: the code cells that students were given with a gap to fill.
         uses_optimizers: whether notebook or checks make any.
     """
 
@@ -30,6 +32,7 @@ class Task:
     basis: str
     prelude: str
     questions: dict[str, str]
+    stubs: tuple[str, ...]
     uses_optimizers: bool
 
     @property
@@ -57,23 +60,28 @@ def make_task(exercise: Exercise, release_seed: str | None = None) -> Task:
     except (UnreadableNotebook, SyntaxError) as error:
         raise ValueError(f"{exercise.notebook}: {error}") from error
     uses_optimizers = b"optim" in checks + notebook
-    return Task(exercise, tuple(load_checks(exercise.checks)), parameters, basis, prelude, questions, uses_optimizers)
+    return Task(
+        exercise, tuple(load_checks(exercise.checks)), parameters, basis, prelude, questions,
+        released_stubs(exercise, release_seed), uses_optimizers,
+    )  # fmt: skip
 
 
 def manual_answers(data: bytes, task: Task) -> list[dict[str, Any]]:
     """Return what the student wrote to each question that is graded by hand.
 
     The answer is the cell with the question's id; where ids were stripped, the cell behind the question.
+    Of several, `first_written` counts.
     """
     cells = read_cells(data)
     texts = [(source_of(cell) or "").strip() for cell in cells]
-    by_id = {grade_id_of(cell): text for cell, text in zip(cells, texts)}
-    after = dict(zip(texts, [*texts[1:], ""]))
-    return [
-        {"id": question.id, "max_points": question.points,
-         "answer": by_id.get(question.id, after.get(task.questions.get(question.id), ""))[:_MAX_ANSWER]}
-        for question in task.exercise.manual
-    ]  # fmt: skip
+    found = []
+    for question in task.exercise.manual:
+        marked = [text for cell, text in zip(cells, texts) if grade_id_of(cell) == question.id]
+        asked = task.questions.get(question.id)
+        answers = marked or [text for before, text in zip(texts, texts[1:]) if before == asked] or [""]
+        answer = answers[first_written(answers)]
+        found.append({"id": question.id, "max_points": question.points, "answer": answer[:_MAX_ANSWER]})
+    return found
 
 
 def _imports(notebook: bytes) -> str:

@@ -1,5 +1,6 @@
 """What is on disk of a run that is still being recorded."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,22 @@ from course_lib.files import atomic_path
 from course_lib.training import StepRecord
 
 SIGNIFICANT_DIGITS = 6
+LIBRARY = Path(__file__).parents[1]
+SOURCES = (
+    "corpus", "batches", "model", "loss", "clipping", "schedule", "evaluation", "sampling", "checkpoint",
+    "train_config", "training", "rng", "museum/faults", "museum/recipes", "museum/partial", "museum/recorder",
+)  # fmt: skip
+"""The modules that decide the numbers of a run."""
+
+
+def sources_digest() -> str:
+    """Return the SHA-256, in hexadecimal, of the text of the modules that decide the numbers of a run.
+
+    Raises:
+        OSError: a module cannot be read.
+    """
+    texts = {name: (LIBRARY / f"{name}.py").read_text(encoding="utf-8") for name in SOURCES}
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
 def _rounded(value: Any) -> Any:
@@ -24,12 +41,14 @@ class Partial:
     The log names the step up to which it goes, and a checkpoint carries its step in its name. The
     log is replaced only after its checkpoint is complete, and older checkpoints go only after that:
     whenever a recording is killed, a matching pair is left.
+
+    A log of another device, of other versions or of other sources is not gone on with: the run starts anew.
     """
 
     def __init__(self, folder: Path, provenance: dict[str, object]) -> None:
         self.folder, self._log = folder, folder / "log.json"
         self._state: dict[str, Any] = {
-            "stopped": None, "provenance": provenance | {"wall_seconds": 0.0},
+            "sources": sources_digest(), "stopped": None, "provenance": provenance | {"wall_seconds": 0.0},
             "steps": {"loss": [], "lr": [], "grad_norm": [], "clipped": []},
             "evaluations": {"step": []},
             "moments": {"step": [], "sample": [], "update_to_weight": {}},
@@ -37,8 +56,9 @@ class Partial:
         folder.mkdir(parents=True, exist_ok=True)
         if self._log.exists():
             state = json.loads(self._log.read_text(encoding="utf-8"))
-            # On another device or under other versions the rest would not be the same run.
-            if state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:
+            # On another device, under other versions or by other code the rest would not be the same run.
+            same_code = state.get("sources") == self._state["sources"]
+            if same_code and state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:
                 self._state = state
 
     @property
@@ -90,7 +110,7 @@ class Partial:
 
     def content(self) -> dict[str, Any]:
         """Return the fields of the run file that come from training."""
-        return self._state
+        return {name: value for name, value in self._state.items() if name != "sources"}
 
     def remove(self) -> None:
         """Delete the folder: the run file has everything."""

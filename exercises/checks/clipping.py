@@ -157,8 +157,8 @@ def large_gradient(student: Submission) -> None:
     length, max_norm = length_of(student, gradients), student.random.choice([0.5, 1.0, 3.0])
     ((report, after, _),) = run(student, weights, [gradients], max_norm)
     expect(action(report) == "clipped", (
-        "Entries near 1e29 are finite float32 numbers, and so is their length. Their squares are not: "
-        "measure in float64."))  # fmt: skip
+        "Entries near 1e29 are finite float32 numbers, and so is their length. What you compute on the way need not "
+        "be: the square of such an entry is not finite in float32. Measure in float64."))  # fmt: skip
     right = [w - LR * g * (max_norm / length) for w, g in zip(weights, gradients)]
     expect_close(after, right, rtol=1e-4, atol=1e-5, message="A large finite gradient was not shortened to max_norm.")
 

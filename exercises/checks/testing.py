@@ -1,9 +1,16 @@
 """Hidden checks of `testing`: cases() and accepts(case, result), a test of a small training loop.
 
 The loops run here, outside the box, on the student's cases: their source is never where the student's
-code is. Each loop's results are shown without a label to a process that has seen no other loop's: beside
-each other, the right ones would be those that agree. Nothing that is asked is random, so a test that finds
-a fault on its cases finds it each time.
+code is. Each loop's results are shown without a label, in an unknown order, to a process that has seen no
+other loop's: beside each other, the right ones would be those that agree. Every number shown is moved by
+less than the task allows, so a fault that these cases do not show leaves nothing that tells its loop from a
+right one, and a test that finds a fault by more than rounding finds it each time.
+
+What is left is the clock. It can carry word from one process to the next: cases hold numbers of the
+student's choice, such as the time, and each verdict may take its time. So a submission can know how many
+loops came before, and what they returned. Without cases that show the fault this is worth one guess which
+three of the loops shown are the right ones: 1 in 10 with one fault, 1 in 35 with two, and 0.6 of the ten
+points on average. (Without the clock, coins pass one check in 29 at best.)
 """
 
 import math
@@ -18,8 +25,10 @@ from course_lib.grading.checks import (
 
 LARGEST = 1000.0
 LIMITS = {"S": 8, "A": 8, "B": 16, "F": 8}
-# Of each broken loop; with three right ones, a test that throws a coin passes one check in 29 at best.
-SHOWINGS = 2
+RIGHT_SHOWINGS, BROKEN_SHOWINGS = 3, 2
+# How far shown numbers are moved: half of what the task lets rounding and PyTorch's 1e-6 do to a right loop's,
+# and a zero, which no rounding leaves a zero, by much less than the 1e-6 that the task allows there.
+RELATIVE, ABSOLUTE = 5e-6, 1e-9
 DRIVER = """
 def drive(student, cases, results):
     return [student.accepts(case, result) for case, result in zip(cases, results)]
@@ -29,7 +38,7 @@ Fault = str | None
 
 
 def descend(case: Case, fault: Fault = None, *, reverse: bool = False, epsilon: float = 0.0) -> dict[str, object]:
-    """Run the loop with one fault, or none; `reverse` and `epsilon` make right loops that round otherwise."""
+    """Run the loop with one fault, or none; `reverse` and `epsilon` make loops that round otherwise."""
     w, lrs, max_norm = case["weight"].clone(), case["lrs"], case["max_norm"]
     losses, norms, left = [], [], torch.zeros_like(w)
     for step, lr in enumerate(lrs):
@@ -99,27 +108,36 @@ def read_case(given: object, what: str) -> Case:
     return {"x": x, "y": y, "weight": weight, "lrs": lrs, "max_norm": max_norm}
 
 
-def right_loops(cases: list[Case]) -> list[list[dict[str, object]]]:
-    """Return the results of three right loops, after a look at whether they agree on these cases."""
+def right_results(cases: list[Case]) -> list[dict[str, object]]:
+    """Return the results of the right loop, after a look at whether others that are right agree on these cases."""
     exact = [descend(case) for case in cases]
     others = [[descend(case, reverse=True) for case in cases], [descend(case, epsilon=1e-6) for case in cases]]
     for number, result in enumerate(exact):
         agree = all(close(other[number], result, rtol=1e-5, atol=1e-6) for other in others)
         finite = bool(result["weight"].isfinite().all()) and all(map(math.isfinite, result["losses"]))
         expect(agree and finite, f"Case {number} blows up, and rounding with it: use smaller rates.")
-    return [exact, *others]
+    return exact
 
 
 def find(student: Submission, faults: list[str], hint: str) -> None:
     """Pass if the test accepts every right loop and rejects each of these faults."""
     cases = read_cases(student)
-    loops = [(results, True) for results in right_loops(cases)]
-    loops += [([descend(case, fault) for case in cases], False) for fault in faults] * SHOWINGS
+    loops = [(right_results(cases), True)] * RIGHT_SHOWINGS
+    loops += [([descend(case, fault) for case in cases], False) for fault in faults] * BROKEN_SHOWINGS
     for index in student.random.uniform((len(loops),)).argsort().tolist():
         results, is_right = loops[index]
-        accepted = verdict(student, cases, results)
+        accepted = verdict(student, cases, [moved(student, result) for result in results])
         expect(accepted or not is_right, "Your test rejects a right loop. Leave room for rounding and for PyTorch's 1e-6.")
         expect(is_right or not accepted, f"A broken loop passes your test. {hint}")
+
+
+def moved(student: Submission, result: dict[str, object]) -> dict[str, object]:
+    """Return a result with every number moved a little, never below zero if it was not."""
+    numbers = torch.cat([result["weight"], torch.tensor([*result["losses"], *result["norms"]], dtype=torch.float64)])
+    factors, offsets = student.random.uniform((2, len(numbers)), dtype=torch.float64)
+    numbers = numbers * (1 + RELATIVE * (2 * factors - 1)) + ABSOLUTE * offsets
+    weight, losses, norms = numbers.split([len(result["weight"]), len(result["losses"]), len(result["norms"])])
+    return {"weight": weight.clone(), "losses": losses.tolist(), "norms": norms.tolist()}
 
 
 def verdict(student: Submission, cases: list[Case], results: list[dict[str, object]]) -> bool:
