@@ -192,7 +192,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays(course, capsys,
     assert files_below(course) == before and mine.read_text() == "mine"
 
 
-@pytest.mark.parametrize("written", range(5))
+@pytest.mark.parametrize("written", range(8))
 def test_the_run_after_a_kill_completes_the_folder(course, capsys, monkeypatch, written):
     similarity(course, capsys)
     (course / "submitted/bob").rename(course / "submitted/zoe")
@@ -208,10 +208,11 @@ def test_the_run_after_a_kill_completes_the_folder(course, capsys, monkeypatch, 
     with pytest.raises(SystemExit):
         similarity(course, capsys)
     monkeypatch.undo()
+    (course / "submitted/zoe").rename(course / "submitted/yan")
     similarity(course, capsys)
     assert files_below(course / "out/loss") == ["info.csv", "submissions/ada/loss.py", "template/loss.py"]
     students = sorted(path.name for path in (course / "out/clipping/submissions").iterdir())
-    assert students == ["ada", "zoe"]
+    assert students == ["ada", "yan"]
 
 
 def test_what_a_kill_leaves_is_no_obstacle_and_goes_with_its_folder(course, capsys):
