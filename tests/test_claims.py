@@ -15,7 +15,7 @@ from tools import claims_list, project
 from tools.claims import check, check_page, pattern_of, source_of
 from tools.claims_list import CLAIMS, Claim
 from tools.notebooks import INSTALL_TAG
-from tools.prose import Page, find_numbers, mask, quiz_strings, read_page, read_pages, sentence_at
+from tools.prose import HIDDEN_TAG, Page, find_numbers, mask, read_page, read_pages, sentence_at, shown_strings
 
 PAGES = {page.name: page for page in read_pages()}
 
@@ -319,9 +319,20 @@ def test_a_page_prints_what_its_examples_print(tmp_path: Path) -> None:
     assert problem.startswith("README.md: 1.25 has no source")
 
 
-def test_only_quiz_cells_give_their_strings() -> None:
-    assert quiz_strings('ax.set_title("1.25")') == []
-    assert sorted(quiz_strings('Choice(f"{n:,} of {m} ids", options=["1.25"])')) == ["1.25", "… of … ids"]
+def test_only_what_prepares_a_quiz_gives_its_strings() -> None:
+    assert shown_strings(new_code_cell('ax.set_title("1.25")')) == []
+    question = new_code_cell('Choice(f"{n:,} of {m} ids", options=["1.25"])')
+    assert sorted(shown_strings(question)) == ["1.25", "… of … ids"]
+    hidden = new_code_cell('cases["bad-batch"] = ("one batch", "at step 1,000")', metadata={"tags": [HIDDEN_TAG]})
+    assert sorted(shown_strings(hidden)) == ["at step 1,000", "bad-batch", "one batch"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("In 1993 it was", []), ("Hu et al., 2024", []), ("1993 steps later", ["1993"]), ("2017 tokens", ["2017"])],
+)
+def test_a_year_is_no_figure_and_a_count_is(text: str, found: list[str]) -> None:
+    assert [number.text for number in find_numbers(mask(text))] == found
 
 
 def test_the_command_lists_sources_from_any_folder(tmp_path: Path) -> None:

@@ -375,10 +375,3 @@ def test_folders_that_the_box_shows_are_refused_for_what_it_must_not_see(box: Bo
     with pytest.raises(BoxUnavailable, match="Move it"):
         box_module.refuse_exposed([Path(sys.prefix) / "exercises"])
     box_module.refuse_exposed([project.ROOT / "exercises"])
-
-
-def test_a_child_is_made_in_little_time(box: Box) -> None:
-    started = time.monotonic()
-    for _ in range(3):
-        box.fork(2**30, 60).close()
-    assert time.monotonic() - started < 15

@@ -30,6 +30,7 @@ FIGURE = rf"(?<![\d.,])[-+−]?(?:{_DIGITS})(?:{_EXPONENT})?%?"  # as a format w
 SUFFIXES = {"%": -2, "k": 3, "thousand": 3, "million": 6, "billion": 9}  # powers of ten
 CODE_DIRECTIVES = ("code", "code-block", "literalinclude", "math")
 QUIZ_CALLS = ("Numeric", "Choice")
+HIDDEN_TAG = "remove-input"  # of cells whose code the website does not show
 CITED = re.compile(r"<!--\s*cited:\s*(.*?)\s*-->", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _NUMBER = re.compile(
@@ -42,6 +43,7 @@ _FENCE = re.compile(
     r"^ *(?P<fence>`{3,}|~{3,})(?:\{(?P<directive>[\w-]+)\})?[^\n]*\n(?P<body>.*?)^ *(?P=fence) *$",
     re.MULTILINE | re.DOTALL,
 )
+_COUNTED = "steps|updates|tokens|ids|characters|positions|windows|rows|batches|parameters|runs|seconds|minutes|MB|GB"
 _NOT_PROSE = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
     _COMMENT.pattern,
     r"(`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)\1(?!`)",  # inline code, within a paragraph
@@ -51,7 +53,7 @@ _NOT_PROSE = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
     r"\barXiv:\d{4}\.\d{4,5}",
     r"\b\d+(?:\.\d+){2,}\w*",  # versions, and below of Python and PyTorch
     r"\b(?:Python|PyTorch|[Vv]ersion)\s\d+(?:\.\d+)*(?:(?:,| to| or|,? and)\s\d+\.\d+)*",
-    r"(?<![\d.,])(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%)",  # years, of dates too
+    rf"(?<![\d.,])(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%|\s(?:{_COUNTED})\b)",  # years, of dates too
     r"\b\d[\d,]*(?:st|nd|rd|th)\b", r"^\s*\d+[.)]\s",
 )]  # fmt: skip
 
@@ -172,7 +174,7 @@ def _notebook_page(name: str, notebook: nbformat.NotebookNode) -> Page:
     prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     outputs: list[str] = []
     for cell in code_cells(notebook):
-        prose += quiz_strings(cell.source)
+        prose += shown_strings(cell)
         if INSTALL_TAG not in tags(cell):  # it prints the machine's memory
             outputs += filter(None, map(_printed_text, cell.outputs))
     return Page(name, tuple(prose), tuple(outputs))
@@ -189,9 +191,13 @@ def _printed_text(output: nbformat.NotebookNode) -> str | None:
     return re.sub(r"«.*?»", "", text, flags=re.DOTALL)
 
 
-def quiz_strings(source: str) -> list[str]:
-    """The strings of a quiz cell. A string that is computed gives its fixed parts, "…" between them."""
-    return list(_strings(ast.parse(source))) if any(f"{call}(" in source for call in QUIZ_CALLS) else []
+def shown_strings(cell: nbformat.NotebookNode) -> list[str]:
+    """The strings that a quiz shows. A string that is computed gives its fixed parts, "…" between them.
+
+    A quiz stands in cells with its calls, and in hidden cells that prepare them.
+    """
+    is_quiz = HIDDEN_TAG in tags(cell) or any(f"{call}(" in cell.source for call in QUIZ_CALLS)
+    return list(_strings(ast.parse(cell.source))) if is_quiz else []
 
 
 def _strings(node: ast.AST) -> Iterator[str]:
