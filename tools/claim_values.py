@@ -67,6 +67,10 @@ def validation(name: str, step: int = -1) -> float:
     return run(name).at(step).val
 
 
+def median_norm(name: str) -> float:
+    return float(np.median(run(name).grad_norm))
+
+
 def above_twin(name: str, twin: str, step: int = -1) -> float:
     """By how many nats a run's validation loss lies above another's at a step."""
     return validation(name, step) - validation(twin, step)

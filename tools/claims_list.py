@@ -17,8 +17,8 @@ from course_lib.runs import load_run as run
 from course_lib.train_config import TrainConfig
 from tools.claim_values import (
     CONTEXT_LENGTH, SEEDS, above_twin, as_good_at_the_last_position, both_sizes, first_step_at_half, gain_of_warmup,
-    in_three_units, parameters, price_of_the_last_position, spread, steps_above, the_smallest_norm_ends_worst,
-    validation, within,
+    in_three_units, median_norm, parameters, price_of_the_last_position, spread, steps_above,
+    the_smallest_norm_ends_worst, validation, within,
 )  # fmt: skip
 
 
@@ -194,7 +194,8 @@ CLAIMS = [
       lambda: validation("stable-decay", 4000) - validation("stable-decay")),
     C("notebooks/05_schedule.ipynb", "Its twin, which stays at the peak, gains {:.3f}",
       lambda: validation("constant-lr", 4000) - validation("constant-lr")),
-    C("notebooks/05_schedule.ipynb", "It ends {:.3f} below the cosine", lambda: above_twin("lesson-64", "stable-decay")),
+    C("notebooks/05_schedule.ipynb", "It ends {:.3f} below the cosine",
+      lambda: above_twin("lesson-64", "stable-decay")),
     C("notebooks/05_schedule.ipynb", "about three times what a seed does",
       lambda: round(above_twin("lesson-64", "stable-decay") / spread(SEEDS)) == 3),
     C("notebooks/05_schedule.ipynb", "The other three end within what a seed does",
@@ -203,4 +204,18 @@ CLAIMS = [
     C("notebooks/05_schedule.ipynb", "Its mean rate is {:.1f} times the cosine's",
       lambda: run("stable-decay").lr.mean() / run("lesson-64").lr.mean()),
     C("notebooks/05_schedule.ipynb", "with a peak of 1e-2 the cosine ends at {:.3f}", lambda: validation("high-lr")),
+    C("notebooks/07_diagnosis.ipynb", "The smallest batch ends lowest, and the largest far above both",
+      lambda: above_twin("batch-8", "lesson-64") < -spread(SEEDS) and above_twin("batch-256", "lesson-64") > 0.1),
+    C("notebooks/07_diagnosis.ipynb", "The norms are longest with 8 rows",
+      lambda: median_norm("batch-8") > median_norm("batch-256")),
+    C("notebooks/07_diagnosis.ipynb", "With 256 they are longer than with 64",
+      lambda: median_norm("batch-256") > median_norm("lesson-64")),
+    C("notebooks/07_diagnosis.ipynb", "Without weight decay the run ends {:.3f} higher",
+      lambda: above_twin("no-weight-decay", "lesson-64")),
+    C("notebooks/07_diagnosis.ipynb", "which is less than a seed does. At this size",
+      lambda: above_twin("no-weight-decay", "lesson-64") < spread(SEEDS)),
+    C("notebooks/07_diagnosis.ipynb", "with 16 tokens the run ends {:.3f} higher",
+      lambda: above_twin("context-16", "lesson-64")),
+    C("notebooks/07_diagnosis.ipynb", "the shorter one is {:.3f} behind",
+      lambda: validation("context-16") - run("lesson-64").val_loss_by_position[-1, :16].mean()),
 ]  # fmt: skip
