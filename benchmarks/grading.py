@@ -6,7 +6,9 @@ Needs nbgrader (requirements.txt has it), bubblewrap, and the repository. N subm
 (default 300) are made from the exercises, without endless loops: for nbgrader a loop costs its own
 time limit, whatever that is set to. M of them (default 24) go through both graders, in blocks of a
 third of M, each of one exercise, that come in turns in this one run, so that whatever slows the machine
-slows both; rates are compared because nbgrader takes too long for N. Then `course grade` grades all N,
+slows both; rates are compared because nbgrader takes too long for N. A rate counts the submissions that
+come out with a grade: nbgrader gives none to a notebook whose cells or metadata are not as it released
+them. Then `course grade` grades all N,
 and with --kill once more with a SIGKILL in the middle. nbgrader runs as it comes, one notebook after the
 other, on sources with their visible checks; `course grade` runs as many at a time as there are
 processors, with its hidden ones.
@@ -102,7 +104,7 @@ def nbgraders_course(folder: Path) -> Path:
 
 
 def compare(folder: Path, made: Sequence[Made], block: int) -> list[float]:
-    """Print each block's rates and return the ratios."""
+    """Print each block's rates of graded submissions and return the ratios."""
     course, ratios = nbgraders_course(folder), []
     for number, piece in enumerate(PIECES[:BLOCKS]):
         chosen = [each.student for each in made if each.piece == piece][:block]
@@ -112,19 +114,19 @@ def compare(folder: Path, made: Sequence[Made], block: int) -> list[float]:
             "course grade": lambda: ours(folder, course / "submitted", f"results-{number}", "--only", piece),
             "nbgrader autograde": lambda: run([*NBGRADER, "autograde", piece], course),
         }
-        found = {}
-        for name in list(turns)[:: 1 if number % 2 else -1]:
-            seconds, peak = found[name] = turns[name]()
-            rate = len(chosen) / seconds * 60
-            print(f"  {len(chosen)} of {piece}: {name:18} {rate:7.1f} a minute, peak {peak:6.0f} MB", flush=True)
+        found = {name: turns[name]() for name in list(turns)[:: 1 if number % 2 else -1]}
         with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
             theirs = [each.code_score / each.max_code_score for each in book.assignment_submissions(piece)]
         results = [json.loads(path.read_text()) for path in (folder / f"results-{number}").glob("*/*.json")]
         marks = [result["points"] / result["max_points"] for result in results]
-        for name, scores in (("nbgrader", theirs), ("course grade", marks)):
-            print(f"    graded by {name}: {len(scores)}, full marks for {scores.count(1)}", flush=True)
+        rates = {}
+        for name, scores in (("course grade", marks), ("nbgrader autograde", theirs)):
+            seconds, peak = found[name]
+            rates[name] = len(scores) / seconds * 60
+            print(f"  {piece}, {len(chosen)} handed in: {name:18} graded {len(scores)} in {seconds:.1f} s, "
+                  f"{rates[name]:.1f} a minute, full marks for {scores.count(1)}, peak {peak:.0f} MB", flush=True)  # fmt: skip
         shutil.rmtree(course / "submitted")
-        ratios.append(found["nbgrader autograde"][0] / found["course grade"][0])
+        ratios.append(rates["course grade"] / rates["nbgrader autograde"])
     return ratios
 
 

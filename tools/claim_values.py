@@ -34,6 +34,10 @@ def steps_above(landmark: str, of: Run) -> np.ndarray:
     return np.flatnonzero(of.loss > getattr(corpus(), landmark))
 
 
+def last_above_bigram(name: str) -> int:
+    return int(steps_above("bigram", run(name))[-1])
+
+
 def gain_of_warmup(peak: str = "") -> float:
     """By how many nats the short run with warmup ends lower; `peak` is "" or "-high-lr"."""
     return run(f"short-no-warmup{peak}").at(-1).val - run(f"short-warmup{peak}").at(-1).val
@@ -67,8 +71,8 @@ def validation(name: str, step: int = -1) -> float:
     return run(name).at(step).val
 
 
-def median_norm(name: str) -> float:
-    return float(np.median(run(name).grad_norm))
+def median_norm(name: str, steps: slice) -> float:
+    return float(np.median(run(name).grad_norm[steps]))
 
 
 def above_twin(name: str, twin: str, step: int = -1) -> float:
@@ -80,9 +84,10 @@ def within(values: tuple[float, ...], low: float, high: float) -> bool:
     return low <= min(values) and max(values) <= high
 
 
-def spread(names: tuple[str, ...]) -> float:
-    """From the lowest to the highest validation loss at the end, in nats."""
-    return max(map(validation, names)) - min(map(validation, names))
+def spread(names: tuple[str, ...], step: int = -1) -> float:
+    """From the lowest to the highest validation loss at a step, in nats."""
+    losses = [validation(name, step) for name in names]
+    return max(losses) - min(losses)
 
 
 def first_step_at_half(schedule: WarmupCosine) -> int:
