@@ -6,9 +6,9 @@ Needs nbgrader (requirements.txt has it), bubblewrap, and the repository. N subm
 (default 300) are made from the exercises, without endless loops: for nbgrader a loop costs its own
 time limit, whatever that is set to. M of them (default 24) go through both graders, in blocks of a
 third of M, each of one exercise, that come in turns in this one run, so that whatever slows the machine
-slows both; rates are compared because nbgrader takes too long for N. A rate counts the submissions that
-come out with a grade: nbgrader gives none to a notebook whose cells or metadata are not as it released
-them. Then `course grade` grades all N,
+slows both; rates are compared because nbgrader takes too long for N. Only notebooks that nbgrader can
+grade are in the blocks: at one that ends its kernel it gives no grade, and at one with a copied cell it
+ends the whole run. Then `course grade` grades all N,
 and with --kill once more with a SIGKILL in the middle. nbgrader runs as it comes, one notebook after the
 other, on sources with their visible checks; `course grade` runs as many at a time as there are
 processors, with its hidden ones.
@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from submissions import PIECES, Made, make_submissions  # noqa: E402
 
 BLOCKS = 3
+FOR_BOTH = {"right", "wrong", "stub", "syntax error", "reordered", "from Colab"}
 COURSE = [sys.executable, "-c", "from course_lib.cli import main; main()"]
 NBGRADER = [sys.executable, "-m", "nbgrader"]
 
@@ -107,7 +108,7 @@ def compare(folder: Path, made: Sequence[Made], block: int) -> list[float]:
     """Print each block's rates of graded submissions and return the ratios."""
     course, ratios = nbgraders_course(folder), []
     for number, piece in enumerate(PIECES[:BLOCKS]):
-        chosen = [each.student for each in made if each.piece == piece][:block]
+        chosen = [each.student for each in made if each.piece == piece and each.quality in FOR_BOTH][:block]
         for student in chosen:
             shutil.copytree(folder / "submitted" / student, course / "submitted" / student)
         turns = {
