@@ -8,10 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from run_examples import NAME, example
 
 from course_lib import cli, model, runs
 from course_lib.train_config import TrainConfig
-from tools import claims_list, project
+from tools import claim_values, claims_list, project
 from tools.claims import check, check_page, pattern_of, source_of
 from tools.claims_list import CLAIMS, Claim
 from tools.notebooks import INSTALL_TAG
@@ -57,7 +58,7 @@ def test_a_changed_figure_is_caught_for_every_claim(claim: Claim) -> None:
     changed = f"{right[:at]}{(int(right[at]) + 1) % 10}{right[at + 1 :]}"
     page = PAGES[claim.page]
     prose = tuple(" ".join(text.split()).replace(right, changed) for text in page.prose)
-    found = [problem for problem in problems(Page(page.name, prose, ()), [claim]) if "gives" in problem]
+    found = [problem for problem in problems(Page(page.name, prose, ()), [claim]) if " gives “" in problem]
     assert len(found) == 1
     assert claim.page in found[0] and changed in found[0] and right in found[0] and source_of(claim) in found[0]
 
@@ -79,25 +80,19 @@ def test_a_figure_changed_in_a_page_is_caught(tmp_path: Path) -> None:
 
 
 def run_content(val_loss: float) -> dict:
-    """A whole run file of one step, as plain data."""
-    return {
-        "schema": runs.SCHEMA, "name": "tiny", "recipe": {"max_steps": 1, "context_length": 1},
-        "provenance": {}, "stopped": None,
-        "steps": {"loss": [4.0], "lr": [0.0], "grad_norm": [1.5], "clipped": [1]},
-        "evaluations": {"step": [0, 1], "train_loss": [4.0, 1.4], "val_loss": [4.0, val_loss],
-                        "val_loss_by_position": [[4.0], [val_loss]]},
-        "moments": {"step": [0], "sample": ["x"], "update_to_weight": {"head": [None]}},
-    }  # fmt: skip
+    content = example()
+    content["evaluations"]["val_loss"][-1] = val_loss
+    return content
 
 
 def test_a_run_recorded_anew_with_another_value_is_caught(tmp_path: Path) -> None:
     page = page_of("The curve is flat. It ends at\n1.540 nats after 20 epochs. Then it stops.")
-    claim = Claim(page.name, "ends at {:.3f} nats", lambda: runs.load_run("tiny", tmp_path).at(-1).val)
+    claim = Claim(page.name, "ends at {:.3f} nats", lambda: runs.load_run(NAME, tmp_path).at(-1).val)
     runs.write_run_file(run_content(1.5403), tmp_path)
     assert problems(page, [claim]) == []
     runs.write_run_file(run_content(1.5534), tmp_path)
     assert problems(page, [claim]) == [
-        "book/page.md: the page says “ends at 1.540 nats”, but runs.load_run('tiny', tmp_path).at(-1).val gives "
+        "book/page.md: the page says “ends at 1.540 nats”, but runs.load_run(NAME, tmp_path).at(-1).val gives "
         "“ends at 1.553 nats”. The sentence: “It ends at 1.540 nats after 20 epochs.”"
     ]
 
@@ -345,7 +340,7 @@ def test_the_command_lists_sources_from_any_folder(tmp_path: Path) -> None:
 
 
 def test_the_command_fails_where_a_figure_is_false(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(claims_list, "CONTEXT_LENGTH", 32)
+    monkeypatch.setattr(claim_values, "CONTEXT_LENGTH", 32)
     with pytest.raises(SystemExit) as ended:
         cli.main(["claims", "recap", "running"])
     assert "book/recap.md: the page says “$T d$ | 4,096 | 8,192 |”" in str(ended.value.code)
