@@ -63,3 +63,7 @@ def _import(module_name: str) -> ModuleType:
             sys.exit(f"{module_name} is for authors and not installed: run this in a checkout of the repository.")
         sys.path.insert(0, str(checkout))
     return importlib.import_module(module_name)
+
+
+if __name__ == "__main__":
+    main()

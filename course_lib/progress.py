@@ -90,8 +90,8 @@ def _on_terminal(records: Iterable[R], total: int) -> Iterator[R]:
 
     with tqdm(total=total, leave=False, unit="step") as bar:
         for record in records:
-            if not bar.n:  # the steps before a resume took none of this time
-                bar.initial = bar.n = record.step
+            if not bar.n:  # the steps before a resume took none of this time, nor are they a pace to redraw at
+                bar.initial = bar.n = bar.last_print_n = record.step
             bar.update(record.step + 1 - bar.n)
             bar.set_postfix_str(f"loss {record.loss:.2f}", refresh=False)
             yield record

@@ -122,7 +122,10 @@ def make_exercise(folder: Path, checks: str = CHECKS, seconds: int = 20) -> Path
     (folder / "doubling").mkdir()
     (folder / "doubling.toml").write_text(TOML.format(seconds=seconds))
     (folder / "checks" / "doubling.py").write_text(checks)
-    (folder / "doubling" / "doubling.ipynb").write_text(code_notebook("import math", RIGHT))
+    source = json.loads(code_notebook("import math", RIGHT))
+    mark = {"nbgrader": {"grade_id": "why", "grade": True, "solution": True, "points": 2}}
+    source["cells"].append({"cell_type": "markdown", "id": "why", "metadata": mark, "source": "Why?"})
+    (folder / "doubling" / "doubling.ipynb").write_text(json.dumps(source))
     return folder
 
 

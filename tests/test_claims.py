@@ -249,7 +249,7 @@ def test_a_citation_holds_the_number_before_it_and_needs_its_source_on_the_page(
         ("```{glossary}\nnat\n  About 1.44 bits.\n```\nand 1.26", ["1.44", "1.26"]),
         ("````{note}\n1.25\n```sh\n1.26\n\n1.28\n```\n````\n1.27", ["1.25", "1.27"]),
         ("```{literalinclude} x.py\n:lines: 125-128\n```", []),
-        ("128. a step\n<img width=\"395\"> <!-- 1.25 -->", []),
+        ("12. a step\n<img width=\"395\"> <!-- 1.25 -->", []),
         ("One stray ` here.\n\n1.25 there ` too, and 1 $.\n\n1.26 $", ["1.25", "1.26"]),
     ],
 )
@@ -324,10 +324,39 @@ def test_only_what_prepares_a_quiz_gives_its_strings() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("In 1993 it was", []), ("Hu et al., 2024", []), ("1993 steps later", ["1993"]), ("2017 tokens", ["2017"])],
+    [
+        ("In 1993 it was", []),
+        ("Hu et al., 2024", []),
+        ("ICLR 2017.", []),
+        ("*A Title.*\n  2024.", []),
+        ("in April 2019, and on 2026-11-22", []),
+        ("1993 steps later", ["1993"]),
+        ("2017 tokens", ["2017"]),
+        ("It ended at step 1927.", ["1927"]),
+        ("in 1993 steps, in 1993-step runs", ["1993", "1993"]),
+        ("| steps | 1999 | 1927/4096", ["1999", "1927", "4096"]),
+    ],
 )
 def test_a_year_is_no_figure_and_a_count_is(text: str, found: list[str]) -> None:
     assert [number.text for number in find_numbers(mask(text))] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It rests in\n463. Then it acts.", ["463"]),
+        ("12. an entry of 1.25", ["1.25"]),
+        ("```{admonition} It is 1.25\nand 1.26\n```", ["1.25", "1.26"]),
+        ("```{figure} images/125.png\nIt is 1.26\n```", ["1.26"]),
+        ("in nats [and bits](1.25 at the end)", ["1.25"]),
+        ('[a page](page_125.md "it ends at 1.26")', ["1.26"]),
+        ('<img src="125.png" alt="it ends at 1.26"> and <b>1.27</b>', ["1.26", "1.27"]),
+        ("{term}`1.25 nats` and `1.26`", ["1.25"]),
+        ("`i <T` at 1.25, `T> i`", ["1.25"]),
+    ],
+)
+def test_what_a_reader_is_told_is_prose(text: str, found: list[str]) -> None:
+    assert [number.text for number in find_numbers(mask(text)) if number.significant > 2] == found
 
 
 def test_the_command_lists_sources_from_any_folder(tmp_path: Path) -> None:

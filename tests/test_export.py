@@ -155,6 +155,17 @@ def test_a_template_or_column_that_does_not_fit_is_refused(canvas, template, mor
     assert words in status and rows == []
 
 
+def test_the_template_is_not_replaced(canvas, tmp_path):
+    _, _, status = canvas(result("101"), more=("-o", str(tmp_path / "template.csv")))
+    assert "-o would replace" in status and (tmp_path / "template.csv").read_bytes() == TEMPLATE.encode()
+
+
+def test_a_template_that_is_not_utf_8_is_named(canvas, tmp_path):
+    (tmp_path / "wide.csv").write_bytes(TEMPLATE.encode("utf-16"))
+    rows, _, status = canvas(result("101"), more=("--canvas", str(tmp_path / "wide.csv")))
+    assert "wide.csv is not UTF-8" in status and rows == []
+
+
 def test_an_exercise_without_a_column_is_listed_and_the_others_are_written(canvas):
     results = result("101"), result("101", "loss", manual=[]), result("103", "loss", manual=[])
     rows, out, status = canvas(*results, template=TEMPLATE.replace("Clip, or skip", "Other"))

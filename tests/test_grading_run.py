@@ -224,6 +224,7 @@ def test_a_check_that_hangs_is_given_up(submitted: Path, tmp_path: Path, monkeyp
     [
         (["--only", "nothing"], "no exercise 'nothing'"), (["--student", "nobody"], "no folder of a student 'nobody'"),
         (["--shard", "5/4"], "5/4"), (["-j", "0"], "'0'"), (["--secret", "SHORT"], "16 or more"),
+        (["--seed", ""], "it is empty"),
     ],
 )  # fmt: skip
 def test_wrong_use_ends_with_a_message(submitted: Path, exercises: Path, tmp_path: Path, capsys, words, says) -> None:
@@ -247,6 +248,37 @@ def test_a_folder_is_not_mixed_with_another_runs(submitted: Path, exercises: Pat
     copied = tmp_path / "again"
     grade(submitted, exercises, copied, "--unsafe", "--secret", str(tmp_path / "results" / "run.json"))
     assert read_run(copied / "run.json").secret == read_run(tmp_path / "results" / "run.json").secret
+
+
+def test_a_folder_of_results_is_of_one_class(submitted: Path, exercises: Path, tmp_path: Path) -> None:
+    mine = ["--unsafe", *secret_of(submitted)]
+    for folder, student in (("loss", "1234"), ("clipping", "1235")):  # Moodle may give another student the same number
+        submit(tmp_path / folder, student, code_notebook(RIGHT))
+        if folder == "loss":
+            grade(tmp_path / folder, exercises, tmp_path / "results", *mine)
+    before = results_in(tmp_path / "results")
+    with pytest.raises(SystemExit, match="does not have .1234/doubling.*another one with -o"):
+        grade(tmp_path / "clipping", exercises, tmp_path / "results", *mine)
+    assert results_in(tmp_path / "results") == before
+    submit(tmp_path / "loss", "1235", code_notebook(RIGHT))  # collected later
+    grade(tmp_path / "loss", exercises, tmp_path / "results", *mine)
+    assert list(results_in(tmp_path / "results")) == ["1234/doubling.json", "1235/doubling.json"]
+
+
+def test_a_command_that_grades_nothing_settles_no_seed(submitted: Path, exercises: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder, more in ((tmp_path / "empty", []), (submitted, ["--student", "nobody"])):
+        with pytest.raises(SystemExit):
+            grade(folder, exercises, tmp_path / "results", *more)
+    grade(submitted, exercises, tmp_path / "results", "--unsafe", "--student", STUDENTS[4], "--seed", "autumn")
+    assert read_run(tmp_path / "results" / "run.json").release_seed == "autumn"
+
+
+def test_a_part_is_not_merged_into_itself(whole: Path) -> None:
+    before = (whole / "run.json").read_bytes()
+    with pytest.raises(SystemExit, match="is one of the parts"):
+        main(["merge", str(whole), "-o", f"{whole}/../{whole.name}"])
+    assert (whole / "run.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("seed", [None, "autumn"])

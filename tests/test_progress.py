@@ -1,7 +1,9 @@
 """The progress bar passes records through and leaves nothing behind."""
 
 import itertools
+import re
 import sys
+import time
 
 import nbformat
 import pytest
@@ -51,6 +53,14 @@ def test_the_terminal_counts_the_time_left_from_a_resume(capsys, monkeypatch):
     for _ in track(records(90, 100), total=100):
         bar = next(iter(tqdm._instances))
     assert (bar.initial, bar.total) == (90, 100)
+
+
+def test_the_terminal_goes_on_drawing_after_a_resume(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for _ in track(records(3000, 3008), total=5000):
+        time.sleep(0.15)  # tqdm draws at most once in 0.1 s
+    drawn = set(map(int, re.findall(r"(\d+)/5000", capsys.readouterr().err)))
+    assert len(drawn & set(range(3002, 3009))) >= 4
 
 
 def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):

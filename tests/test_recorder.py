@@ -6,6 +6,8 @@ import json
 import math
 import multiprocessing
 import random
+import re
+import shutil
 import signal
 import time
 from itertools import count, islice
@@ -284,6 +286,30 @@ def test_killed_at_random_moments_and_resumed_it_is_equal(tiny, tmp_path) -> Non
     rest = list(record(TINY, tmp_path, tmp_path / "partial"))
     assert [step_record.step for step_record in rest] == list(range(done[-1], STEPS))
     assert without_time(tmp_path / "tiny.json.gz") == without_time(path)
+
+
+@pytest.mark.parametrize("damage", ["an empty log", "half a log", "another log", "no checkpoint", "half a checkpoint"])
+def test_what_is_left_of_a_recording_is_damaged(damage: str, tmp_path) -> None:
+    left = tmp_path / "left"
+    list(islice(record(TINY, tmp_path, left), STEPS - 1))
+    log = left / "log.json"
+    checkpoint = left / f"checkpoint-{len(json.loads(log.read_text())['steps']['loss'])}.pt"
+    if "log" in damage:
+        log.write_text({"an empty log": "", "half a log": log.read_text()[:200], "another log": "[]"}[damage])
+    elif damage == "no checkpoint":
+        checkpoint.unlink()
+    else:
+        checkpoint.write_bytes(checkpoint.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=re.escape(f"elete the folder {left}")):
+        next(record(TINY, tmp_path, left))
+    shutil.rmtree(left)
+    assert len(recorded(TINY, tmp_path).loss) == STEPS
+
+
+def test_shuffled_windows_are_those_of_the_recorded_run() -> None:
+    starts = Recorder(dataclasses.replace(TINY, shuffle_windows=True)).shuffled[0].starts
+    expected = torch.randperm(len(TEXT) - T, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(starts, expected[: len(starts)])
 
 
 class Poisoned:

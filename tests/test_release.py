@@ -11,6 +11,7 @@ import pytest
 from course_lib import cli
 from course_lib.grading.checks import load_checks
 from course_lib.grading.exercise import ExerciseError, load_exercises
+from course_lib.grading.task import make_task
 from course_lib.grading.release import CODE_STUB, TEXT_STUB, colab_link, release, student_version
 from tools import project
 
@@ -83,6 +84,13 @@ def test_answers_become_stubs_and_outputs_are_gone(piece: str) -> None:
             assert all(line in after.source for line in stub)
         if after.cell_type == "code":
             assert after.outputs == [] and after.execution_count is None
+
+
+MANUAL = """
+[[manual]]
+id = "why-not"
+points = 1
+"""
 
 
 @pytest.fixture
@@ -230,6 +238,20 @@ def test_a_parameter_that_the_notebook_forgets_is_named(own_set: Path) -> None:
         settings.write('[parameters.colour]\nchoices = ["red", "blue"]\n')
     with pytest.raises(ExerciseError, match="never mentions the parameter 'colour'"):
         student_version(load_exercises(own_set)["schedule"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [("functions = [", 'functions = ["schedul", ', "defines no 'schedul'"), ("", MANUAL, "grade_id 'why-not'")],
+)
+def test_settings_that_name_what_the_notebook_lacks_are_refused(own_set: Path, old: str, new: str, said: str) -> None:
+    settings = own_set / "schedule.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace(old, new, 1) if old else text + new)
+    exercise = load_exercises(own_set)["schedule"]
+    for use in (student_version, make_task):
+        with pytest.raises(ExerciseError, match=said):
+            use(exercise)
 
 
 def test_the_command_writes_and_says_where(own_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from course_lib import cli
 from course_lib.grading.exercise import DEFAULT_FOLDER, load_exercises
-from course_lib.grading.folders import open_run
+from course_lib.grading.folders import open_run, write_run
 from course_lib.grading.release import student_version
 from tools import project
 
@@ -76,6 +76,7 @@ def test_what_the_page_says_of_other_files_is_so() -> None:
 
 def test_another_seed_than_the_recorded_one_is_refused_and_none_is_taken_from_there(tmp_path: Path) -> None:
     first = open_run(tmp_path / "results", None, "autumn", None)
+    write_run(tmp_path / "results", first)
     assert open_run(tmp_path / "results", None, None, None) == first
     record = tmp_path / "results/run.json"
     assert open_run(tmp_path / "again", record, None, None).release_seed == "autumn"

@@ -2,8 +2,9 @@
 
 Prose is the text of a page in Markdown and, in a notebook, the strings of a quiz as well. Other
 strings in code are code. Masked, so that no number is found there: code, links' addresses, formulas,
-headings, HTML, versions, dates, ordinals, list markers and arXiv numbers. A number that is part of a
-name (`fp16`, SHA-256, #586) is none.
+headings, HTML tags (but not the words that a tag holds for those who cannot see a picture), versions,
+dates, ordinals, list markers and arXiv numbers. A number that is part of a name (`fp16`, SHA-256, #586)
+is none. Four digits are a year only where a year would stand: "2017 tokens" and "step 1927" are figures.
 
 A number needs a source if it has three or more significant digits as it is written. Leading zeros do
 not count, and trailing zeros of an integer do not either: 5,000 has one, 1,115 has four, 0.640 three.
@@ -29,6 +30,7 @@ _EXPONENT = r"e[-+−]?\d+"
 FIGURE = rf"(?<![\d.,])[-+−]?(?:{_DIGITS})(?:{_EXPONENT})?%?"  # as a format writes one
 SUFFIXES = {"%": -2, "k": 3, "thousand": 3, "million": 6, "billion": 9}  # powers of ten
 CODE_DIRECTIVES = ("code", "code-block", "literalinclude", "math")
+TITLED_DIRECTIVES = ("admonition", "dropdown")  # their line holds words, that of others names or paths
 QUIZ_CALLS = ("Numeric", "Choice")
 HIDDEN_TAG = "remove-input"  # of cells whose code the website does not show
 CITED = re.compile(r"<!--\s*cited:\s*(.*?)\s*-->", re.DOTALL)
@@ -40,22 +42,28 @@ _NUMBER = re.compile(
     r"(?P<suffix>\s?%|k\b|\s(?:thousand|million|billion)\b)?"
 )
 _FENCE = re.compile(
-    r"^ *(?P<fence>`{3,}|~{3,})(?:\{(?P<directive>[\w-]+)\})?[^\n]*\n(?P<body>.*?)^ *(?P=fence) *$",
+    r"^ *(?P<fence>`{3,}|~{3,})(?:\{(?P<directive>[\w-]+)\})?(?P<title>[^\n]*)\n(?P<body>.*?)^ *(?P=fence) *$",
     re.MULTILINE | re.DOTALL,
 )
-_COUNTED = "steps|updates|tokens|ids|characters|positions|windows|rows|batches|parameters|runs|seconds|minutes|MB|GB"
+_COUNTED = "step|update|iteration|token|id|character|position|window|row|batch|parameter|run|second|minute|MB|GB"
+# Where a year stands: after a comma, an asterisk, an abbreviation (ICLR), a month, or one of three words.
+_BEFORE_A_YEAR = r"(?:,\s+|\*\s+|\b(?:[Ii]n|[Ff]rom|[Ss]ince|\w*[A-Z]\w*[A-Z]\w*|January|February|March|April|May|June|" \
+    r"July|August|September|October|November|December)\s+)"  # fmt: skip
 _NOT_PROSE = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
-    _COMMENT.pattern,
     r"(`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)\1(?!`)",  # inline code, within a paragraph
     r"\$\$.*?\$\$", r"\$(?!\s)(?:(?!\n\s*\n)[^$])+?(?<!\s)\$(?!\d)",  # formulas
     r"^ {0,3}#{1,6} [^\n]*$",  # headings
-    r"(?<=\])\([^)]*\)", r"https?://[^\s<>)]+", r"</?[A-Za-z][^>]*>",  # addresses and HTML
+    r"(?<=\])\([^\s)]*(?=\)|\s+[\"'])", r"https?://[^\s<>)]+",  # addresses
     r"\barXiv:\d{4}\.\d{4,5}",
     r"\b\d+(?:\.\d+){2,}\w*",  # versions, and below of Python and PyTorch
     r"\b(?:Python|PyTorch|[Vv]ersion)\s\d+(?:\.\d+)*(?:(?:,| to| or|,? and)\s\d+\.\d+)*",
-    rf"(?<![\d.,])(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%|\s(?:{_COUNTED})\b)",  # years, of dates too
-    r"\b\d[\d,]*(?:st|nd|rd|th)\b", r"^\s*\d+[.)]\s",
+    rf"{_BEFORE_A_YEAR}(?:19\d\d|20[0-2]\d)(?![.,]?\d|\s?%|[-\s]?(?:{_COUNTED})(?:e?s)?\b)", r"\b\d{4}-\d\d-\d\d\b",
+    r"\b\d[\d,]*(?:st|nd|rd|th)\b",
+    r"^\s*\d{1,2}[.)]\s",  # of a list; a longer one begins a line of a paragraph
 )]  # fmt: skip
+_ROLE = re.compile(r"(\{[a-z-]+\}`)([^`]+)`")  # its text is prose
+_TAG = re.compile(r"</?[A-Za-z][^>]*>")
+_TOLD = re.compile(r"\b(?:alt|title|aria-label)=(?:\"[^\"]*\"|'[^']*')")
 
 
 @dataclass(frozen=True)
@@ -124,21 +132,30 @@ def find_numbers(text: str) -> Iterator[Number]:
 
 def mask(markdown: str) -> str:
     """Blank out all that is not prose. The length stays, and so does the place of every number."""
-    masked = _FENCE.sub(_mask_fence, markdown)
+    masked = _COMMENT.sub(_blank, _FENCE.sub(_mask_fence, markdown))
+    masked = _ROLE.sub(lambda role: f"{' ' * len(role[1])}{role[2]} ", masked)
     for pattern in _NOT_PROSE:
         masked = pattern.sub(_blank, masked)
-    return masked
+    return _TAG.sub(_mask_tag, masked)
 
 
 def _blank(match: re.Match) -> str:
     return re.sub(r"[^\n]", " ", match[0])
 
 
+def _mask_tag(match: re.Match) -> str:
+    """Blank a tag, except the words in it that a reader is told."""
+    told = [place.span() for place in _TOLD.finditer(match[0])]
+    return "".join(letter if letter == "\n" or any(start <= i < end for start, end in told) else " "
+                   for i, letter in enumerate(match[0]))  # fmt: skip
+
+
 def _mask_fence(match: re.Match) -> str:
     if match["directive"] is None or match["directive"] in CODE_DIRECTIVES:
         return _blank(match)
     before, after = (match.start("body") - match.start(), match.end() - match.end("body"))
-    return " " * (before - 1) + "\n" + _FENCE.sub(_mask_fence, match["body"]) + " " * after
+    title = match["title"] if match["directive"] in TITLED_DIRECTIVES else ""
+    return title.rjust(before - 1) + "\n" + _FENCE.sub(_mask_fence, match["body"]) + " " * after
 
 
 def sentence_at(text: str, start: int, end: int) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from course_lib.grading import box
-from course_lib.grading.exercise import add_exercises_option, load_exercises
+from course_lib.grading.exercise import add_exercises_option, load_exercises, seed_text
 from course_lib.grading.feedback import write_feedback
-from course_lib.grading.folders import RunRecord, find_jobs, keep_finished, open_run, student_folders
+from course_lib.grading.folders import RunRecord, find_jobs, keep_finished, open_run, refuse_other_class, student_folders, write_run
 from course_lib.grading.merge import merge
 from course_lib.grading.results import write_csv
 from course_lib.grading.run import Job, grade_all
@@ -41,7 +41,7 @@ def add_grade_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what the random inputs are derived from: a text of 16 characters or more, or the "
                         "run.json of a run whose grades are to be reproduced, which has its --seed, too (default: "
                         "a new one, kept in RESULTS/run.json)")  # fmt: skip
-    parser.add_argument("--seed", metavar="TEXT",
+    parser.add_argument("--seed", metavar="TEXT", type=seed_text,
                         help="the seed that the exercises were released with, if any; RESULTS/run.json keeps it, so "
                         "that going on needs no --seed")  # fmt: skip
     parser.add_argument("--unsafe", action="store_true",
@@ -55,9 +55,12 @@ def run_grade(args: argparse.Namespace) -> None:
     record = open_run(args.output, args.secret, args.seed, args.shard)
     tasks = _tasks(args, record)
     students = student_folders(args.submitted, args.student, args.shard)
+    refuse_other_class(args.submitted, args.output)
     jobs, missing = find_jobs(args.submitted, args.output, tasks, students)
     if not jobs:
         _explain_nothing(args, tasks)
+    write_run(args.output, record)
+    if not jobs:
         return
     open_jobs = keep_finished(jobs, record.secret, unsafe=args.unsafe)
     if len(open_jobs) < len(jobs):

@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,30 @@ class Exercise:
             drawn[name] = parameter.choices[index]
             drawn |= {f"{name}.{face}": values[index] for face, values in parameter.faces.items()}
         return drawn
+
+
+def seed_text(text: str) -> str:
+    """Take the text of --seed; an empty one, such as a variable that is not set, is refused."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; give a text that nobody can guess, or no --seed")
+    return text
+
+
+def refuse_missing_names(exercise: Exercise, cells: Sequence[dict[str, Any]]) -> None:
+    """Make sure that the source notebook defines what the settings name: students would lose the points.
+
+    Raises:
+        ExerciseError: it has no such function, or no cell for a question that is graded by hand.
+    """
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    for name in exercise.functions:
+        if not re.search(rf"^(?:(?:def|class) {name}\b|{name} *[:=])", code, re.MULTILINE):
+            raise ExerciseError(f"{exercise.notebook} defines no {name!r}, which its settings have among functions.")
+    ids = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells}
+    for question in exercise.manual:
+        if question.id not in ids:
+            raise ExerciseError(f"{exercise.notebook} has no cell with the grade_id {question.id!r}, which its settings "
+                                "have under manual.")  # fmt: skip
 
 
 def add_exercises_option(parser: argparse.ArgumentParser) -> None:

@@ -40,7 +40,7 @@ class RunRecord:
 def open_run(
     folder: Path, secret_file: Path | None, release_seed: str | None, shard: tuple[int, int] | None
 ) -> RunRecord:
-    """Return the record of a folder of results; make folder and record if they are new.
+    """Return the record of a folder of results, or a new one, which `write_run` keeps.
 
     Where the secret comes from another run's record, the seed of the release does, too.
 
@@ -65,9 +65,7 @@ def open_run(
     if folder.is_dir() and any(not name.startswith(".") for name in os.listdir(folder)):
         raise ValueError(f"{folder} holds something, but not from course grade; give a new or an empty folder with -o.")
     secret = given or secrets.token_bytes(32)
-    record = RunRecord(secret, release_seed, shards, {secret_id(secret): secret.hex()})
-    write_run(folder, record)
-    return record
+    return RunRecord(secret, release_seed, shards, {secret_id(secret): secret.hex()})
 
 
 def read_run(path: Path) -> RunRecord:
@@ -160,6 +158,24 @@ def find_jobs(
             (jobs if os.path.lexists(path) else absent).append(job)
     given_out = {job.task.exercise.piece for job in jobs}
     return jobs, [job.name for job in absent if job.task.exercise.piece in given_out]
+
+
+def refuse_other_class(submitted: Path, results: Path) -> None:
+    """Make sure that a folder of results is that of these submissions: feedback must not show one student another's.
+
+    Raises:
+        ValueError: it holds the result of a submission that `submitted` does not have.
+    """
+    others = [
+        f"{path.parent.name}/{path.stem}" for path in sorted(results.glob("*/*.json"))
+        if not path.name.startswith(".")
+        and not os.path.lexists(submitted / path.parent.name / path.stem / f"{path.stem}.ipynb")
+    ]  # fmt: skip
+    if others:
+        raise ValueError(f"{results} holds results of submissions that {submitted} does not have ({', '.join(others[:3])}"
+                         f"{', …' if others[3:] else ''}). Each class, and each Moodle assignment, needs a folder of "
+                         "results of its own: give another one with -o. If a submission was withdrawn, remove its "
+                         "result.")  # fmt: skip
 
 
 def keep_finished(jobs: Sequence[Job], secret: bytes, *, unsafe: bool) -> list[Job]:

@@ -25,12 +25,14 @@ def merge(parts: Sequence[Path], folder: Path) -> Merged:
     Of one submission, a grade replaces a grader's error, and two grades must agree.
 
     Raises:
-        ValueError: a part is no folder of results, parts were released with different seeds, or two
+        ValueError: a part is no folder of results or is `folder` itself, parts were released with different seeds, or two
             grades of one submission differ.
     """
     for part in parts:
         if not (part / RUN_NAME).is_file():
             raise ValueError(f"{part} has no {RUN_NAME}; give folders that course grade wrote.")
+        if folder.resolve() == part.resolve():
+            raise ValueError(f"{folder} is one of the parts; give another folder with -o, so that the part stays.")
     records = [read_run(part / RUN_NAME) for part in parts]
     if (folder / RUN_NAME).is_file():
         records.insert(0, read_run(folder / RUN_NAME))

@@ -20,7 +20,7 @@ from typing import Any
 
 from course_lib.files import atomic_path
 from course_lib.grading.exercise import (
-    DEFAULT_FOLDER, Exercise, ExerciseError, Value, add_exercises_option, load_exercises,
+    DEFAULT_FOLDER, Exercise, ExerciseError, Value, add_exercises_option, load_exercises, refuse_missing_names, seed_text,
 )  # fmt: skip
 
 STUDENT_FOLDER = "student"
@@ -48,9 +48,11 @@ def student_version(exercise: Exercise, seed: str | None = None, links_to: str |
         links_to: address of the course's website, to which links to its pages then lead.
 
     Raises:
-        ExerciseError: a part of the solution would stay, or a parameter's marks do not fit its settings.
+        ExerciseError: a part of the solution would stay, a parameter's marks do not fit its settings, or
+            the notebook lacks what they name.
     """
     source = json.loads(exercise.notebook.read_text(encoding="utf-8"))
+    refuse_missing_names(exercise, source["cells"])
     parameters = _Parameters(exercise, seed)
     cells: list[Cell] = []
     for number, cell in enumerate(source["cells"], start=1):
@@ -190,7 +192,7 @@ def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     add_exercises_option(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="DIR",
                         help=f"where the student versions go (default: {STUDENT_FOLDER}/ there)")  # fmt: skip
-    parser.add_argument("--seed", metavar="SECRET",
+    parser.add_argument("--seed", metavar="SECRET", type=seed_text,
                         help="change what the tasks ask, so that answers to the public version fail; keep it for "
                              "`course grade`. Needs -o.")  # fmt: skip
     parser.add_argument("--links-to", metavar="SITE",

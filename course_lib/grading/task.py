@@ -7,7 +7,7 @@ from typing import Any
 
 from course_lib.grading.checks import Check, load_checks
 from course_lib.grading.copies import first_written, released_stubs
-from course_lib.grading.exercise import Exercise
+from course_lib.grading.exercise import Exercise, refuse_missing_names
 from course_lib.grading.student_code import UnreadableNotebook, code_cells, grade_id_of, read_cells, source_of
 
 SCHEMA = 1
@@ -48,7 +48,7 @@ def make_task(exercise: Exercise, release_seed: str | None = None) -> Task:
         release_seed: what `course release --seed` was given; None for the public version.
 
     Raises:
-        ValueError: a check file or the notebook cannot be used.
+        ValueError: a check file or the notebook cannot be used, or lacks what the settings name.
     """
     parameters = exercise.draw_parameters(release_seed)
     notebook = exercise.notebook.read_bytes()
@@ -57,6 +57,7 @@ def make_task(exercise: Exercise, release_seed: str | None = None) -> Task:
     basis = hashlib.sha256(b"\0".join([checks, notebook, described.encode()])).hexdigest()
     try:
         prelude, questions = _imports(notebook), _questions(notebook, exercise)
+        refuse_missing_names(exercise, read_cells(notebook))
     except (UnreadableNotebook, SyntaxError) as error:
         raise ValueError(f"{exercise.notebook}: {error}") from error
     uses_optimizers = b"optim" in checks + notebook

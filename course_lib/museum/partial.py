@@ -43,6 +43,9 @@ class Partial:
     whenever a recording is killed, a matching pair is left.
 
     A log of another device, of other versions or of other sources is not gone on with: the run starts anew.
+
+    Raises:
+        ValueError: the log is damaged.
     """
 
     def __init__(self, folder: Path, provenance: dict[str, object]) -> None:
@@ -55,11 +58,21 @@ class Partial:
         }  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         if self._log.exists():
-            state = json.loads(self._log.read_text(encoding="utf-8"))
+            state = self._read()
             # On another device, under other versions or by other code the rest would not be the same run.
             same_code = state.get("sources") == self._state["sources"]
             if same_code and state["provenance"] | {"wall_seconds": 0.0} == self._state["provenance"]:
                 self._state = state
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            state = json.loads(self._log.read_text(encoding="utf-8"))
+            if not isinstance(state, dict) or not {"provenance", "steps", "evaluations", "moments"} <= state.keys():
+                raise ValueError("fields are missing")
+        except ValueError as error:
+            raise ValueError(f"{self._log} is damaged ({error}). Delete the folder {self.folder}, and the "
+                             "run is recorded from its start.") from error  # fmt: skip
+        return state
 
     @property
     def done(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_lib.checkpoint import CheckpointError
 from course_lib.clipping import NonFiniteGradientError
 from course_lib.corpus import CharTokenizer, split
 from course_lib.corpus_figures import load_real_corpus
@@ -139,6 +140,7 @@ def record(recipe: Recipe, folder: Path, partial_folder: Path) -> Iterator[StepR
 
     Raises:
         StandInError: the real corpus could not be had.
+        ValueError: what is in `partial_folder` is damaged.
         OSError: a folder cannot be written.
     """
     recorder = Recorder(recipe)
@@ -149,6 +151,8 @@ def record(recipe: Recipe, folder: Path, partial_folder: Path) -> Iterator[StepR
                 yield from _record_part(recorder, partial, until)
     except (NonFiniteLossError, NonFiniteGradientError) as error:
         partial.stop(str(error))
+    except (CheckpointError, FileNotFoundError) as error:
+        raise ValueError(f"{error} Or delete the folder {partial_folder}, and the run is recorded from its start.") from error
     write_run_file(
         {"schema": SCHEMA, "name": recipe.name, "recipe": recipe.describe()} | partial.content(), folder
     )
