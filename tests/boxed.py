@@ -124,7 +124,8 @@ def make_exercise(folder: Path, checks: str = CHECKS, seconds: int = 20) -> Path
     (folder / "checks" / "doubling.py").write_text(checks)
     source = json.loads(code_notebook("import math", RIGHT))
     mark = {"nbgrader": {"grade_id": "why", "grade": True, "solution": True, "points": 2}}
-    source["cells"].append({"cell_type": "markdown", "id": "why", "metadata": mark, "source": "Why?"})
+    for text, metadata in (("Why does it double?", {}), ("Because.", mark)):
+        source["cells"].append({"cell_type": "markdown", "metadata": metadata, "source": text})
     (folder / "doubling" / "doubling.ipynb").write_text(json.dumps(source))
     return folder
 
