@@ -205,9 +205,11 @@ CLAIMS = [
       lambda: max(abs(above_twin("bad-batch", "lesson-64", step)) for step in LATE)),
     C("notebooks/07_diagnosis.ipynb", "The last of these is no more than seeds make between them",
       lambda: above_twin("bad-batch-no-clipping", "no-clipping") < spread(SEEDS)),
-    C("notebooks/07_diagnosis.ipynb", "at step 1,500 three seeds of the recipe lie within {:.3f}", lambda: spread(SEEDS, 1500)),
+    C("notebooks/07_diagnosis.ipynb", "at step 1,500 three seeds of the recipe lie within {:.3f}",
+      lambda: spread(SEEDS, 1500)),
     C("notebooks/07_diagnosis.ipynb", "The others are: at step 1,500",
-      lambda: all(above_twin("bad-batch-no-clipping", "no-clipping", s) > spread(SEEDS, s) for s in (1500, 1750))),
+      lambda: all(above_twin("bad-batch-no-clipping", "no-clipping", step) > spread(SEEDS, step)
+                  for step in (1500, 1750))),
     C("notebooks/07_diagnosis.ipynb", "three times the {:.3f} that lie between three seeds", lambda: spread(SEEDS)),
     C("notebooks/07_diagnosis.ipynb", "What is left is more than three times",
       lambda: above_twin("no-warmup-high-lr", "high-lr") > 3 * spread(SEEDS)),

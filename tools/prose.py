@@ -47,8 +47,8 @@ _FENCE = re.compile(
 )
 _COUNTED = "step|update|iteration|token|id|character|position|window|row|batch|parameter|run|second|minute|MB|GB"
 # Where a year stands: after a comma, an asterisk, an abbreviation (ICLR), a month, or one of three words.
-_BEFORE_A_YEAR = r"(?:,\s+|\*\s+|\b(?:[Ii]n|[Ff]rom|[Ss]ince|\w*[A-Z]\w*[A-Z]\w*|January|February|March|April|May|June|" \
-    r"July|August|September|October|November|December)\s+)"  # fmt: skip
+_BEFORE_A_YEAR = r"(?:,\s+|\*\s+|\b(?:[Ii]n|[Ff]rom|[Ss]ince|\w*[A-Z]\w*[A-Z]\w*|January|February|March|April|May|" \
+    r"June|July|August|September|October|November|December)\s+)"  # fmt: skip
 _NOT_PROSE = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
     r"(`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)\1(?!`)",  # inline code, within a paragraph
     r"\$\$.*?\$\$", r"\$(?!\s)(?:(?!\n\s*\n)[^$])+?(?<!\s)\$(?!\d)",  # formulas

@@ -12,7 +12,9 @@ from tqdm import tqdm
 from course_lib.grading import box
 from course_lib.grading.exercise import add_exercises_option, load_exercises, seed_text
 from course_lib.grading.feedback import write_feedback
-from course_lib.grading.folders import RunRecord, find_jobs, keep_finished, open_run, refuse_other_class, student_folders, write_run
+from course_lib.grading.folders import (
+    RunRecord, find_jobs, keep_finished, open_run, refuse_other_class, student_folders, write_run,
+)  # fmt: skip
 from course_lib.grading.merge import merge
 from course_lib.grading.results import write_csv
 from course_lib.grading.run import Job, grade_all

@@ -119,8 +119,8 @@ def refuse_missing_names(exercise: Exercise, cells: Sequence[dict[str, Any]]) ->
     ids = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells}
     for question in exercise.manual:
         if question.id not in ids:
-            raise ExerciseError(f"{exercise.notebook} has no cell with the grade_id {question.id!r}, which its settings "
-                                "have under manual.")  # fmt: skip
+            raise ExerciseError(f"{exercise.notebook} has no cell with the grade_id {question.id!r}, which its "
+                                "settings have under manual.")  # fmt: skip
 
 
 def add_exercises_option(parser: argparse.ArgumentParser) -> None:

@@ -73,11 +73,13 @@ def _to_canvas(results: list[Result], args: argparse.Namespace) -> bool:
     ids = {file.student: file.student_id for file in files if file.student and file.student_id}
     totals = totals_in(args.by_hand, results) if args.by_hand else None
     if args.output.exists() and args.output.samefile(args.canvas):
-        raise ValueError(f"-o would replace {args.canvas}, which has columns that the new file leaves out. Name another.")
+        raise ValueError(f"-o would replace {args.canvas}, which has columns that the new file leaves out. "
+                         "Name another.")  # fmt: skip
     try:
         template = args.canvas.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{args.canvas} is not UTF-8 ({error.reason}). Give the file as Canvas exported it.") from error
+        reason = f"{args.canvas} is not UTF-8 ({error.reason})"
+        raise ValueError(f"{reason}. Give the file as Canvas exported it.") from error
     export = canvas_export(results, template, titles, columns, ids, totals)
     with atomic_path(args.output) as temporary:
         temporary.write_bytes(export.text.encode())

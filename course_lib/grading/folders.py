@@ -172,10 +172,10 @@ def refuse_other_class(submitted: Path, results: Path) -> None:
         and not os.path.lexists(submitted / path.parent.name / path.stem / f"{path.stem}.ipynb")
     ]  # fmt: skip
     if others:
-        raise ValueError(f"{results} holds results of submissions that {submitted} does not have ({', '.join(others[:3])}"
-                         f"{', …' if others[3:] else ''}). Each class, and each Moodle assignment, needs a folder of "
-                         "results of its own: give another one with -o. If a submission was withdrawn, remove its "
-                         "result.")  # fmt: skip
+        named = ", ".join(others[:3] + ["…"] * bool(others[3:]))
+        raise ValueError(f"{results} holds results of submissions that {submitted} does not have ({named}). "
+                         "Each class, and each Moodle assignment, needs a folder of results of its own: give "
+                         "another one with -o. If a submission was withdrawn, remove its result.")  # fmt: skip
 
 
 def keep_finished(jobs: Sequence[Job], secret: bytes, *, unsafe: bool) -> list[Job]:

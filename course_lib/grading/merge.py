@@ -25,8 +25,8 @@ def merge(parts: Sequence[Path], folder: Path) -> Merged:
     Of one submission, a grade replaces a grader's error, and two grades must agree.
 
     Raises:
-        ValueError: a part is no folder of results or is `folder` itself, parts were released with different seeds, or two
-            grades of one submission differ.
+        ValueError: a part is no folder of results or is `folder` itself, parts were released with different
+            seeds, or two grades of one submission differ.
     """
     for part in parts:
         if not (part / RUN_NAME).is_file():

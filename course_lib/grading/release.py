@@ -20,7 +20,8 @@ from typing import Any
 
 from course_lib.files import atomic_path
 from course_lib.grading.exercise import (
-    DEFAULT_FOLDER, Exercise, ExerciseError, Value, add_exercises_option, load_exercises, refuse_missing_names, seed_text,
+    DEFAULT_FOLDER, Exercise, ExerciseError, Value, add_exercises_option, load_exercises, refuse_missing_names,
+    seed_text,
 )  # fmt: skip
 
 STUDENT_FOLDER = "student"

@@ -152,7 +152,8 @@ def record(recipe: Recipe, folder: Path, partial_folder: Path) -> Iterator[StepR
     except (NonFiniteLossError, NonFiniteGradientError) as error:
         partial.stop(str(error))
     except (CheckpointError, FileNotFoundError) as error:
-        raise ValueError(f"{error} Or delete the folder {partial_folder}, and the run is recorded from its start.") from error
+        raise ValueError(f"{error} Or delete the folder {partial_folder}, and the run is recorded from its "
+                         "start.") from error  # fmt: skip
     write_run_file(
         {"schema": SCHEMA, "name": recipe.name, "recipe": recipe.describe()} | partial.content(), folder
     )

@@ -95,7 +95,8 @@ def short_gradient(student: Submission) -> None:
         ((report, after, _),) = run(student, weights, [gradients], max_norm)
         right = [w - LR * g for w, g in zip(weights, gradients)]
         expect_close(after, right, rtol=1e-4, atol=1e-5, message=(
-            "A gradient shorter than max_norm was changed, or no step was made. Clipping shortens; it never stretches."))
+            "A gradient shorter than max_norm was changed, or no step was made. Clipping shortens; it never "
+            "stretches."))  # fmt: skip
         expect(action(report) == "stepped", "A step with an unchanged gradient was not reported as 'stepped'.")
 
 
