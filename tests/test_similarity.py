@@ -20,7 +20,8 @@ def course(tmp_path):
     solution = cell(
         "code", "def clip_or_skip(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n", "clip_or_skip"
     )
-    source.write_text(notebook(given, solution))
+    question = cell("markdown", "The model answer.", "why-clipping", grade=True, solution=True, points=2)
+    source.write_text(notebook(given, solution, question))
     submitted = tmp_path / "submitted"
     texts = {
         ("ada", "clipping"): notebook(
