@@ -346,6 +346,7 @@ def test_a_year_is_no_figure_and_a_count_is(text: str, found: list[str]) -> None
     [
         ("It rests in\n463. Then it acts.", ["463"]),
         ("12. an entry of 1.25", ["1.25"]),
+        ("128. a step", ["128"]),
         ("```{admonition} It is 1.25\nand 1.26\n```", ["1.25", "1.26"]),
         ("```{figure} images/125.png\nIt is 1.26\n```", ["1.26"]),
         ("in nats [and bits](1.25 at the end)", ["1.25"]),

@@ -12,6 +12,7 @@ from typing import Any
 from course_lib.files import atomic_path
 from course_lib.grading.collection import read_late
 from course_lib.grading.grade import secret_id
+from course_lib.grading.results import result_paths
 from course_lib.grading.run import Job, write_result
 from course_lib.grading.student_code import UnreadableNotebook, read_file
 from course_lib.grading.task import SCHEMA, Task
@@ -167,9 +168,8 @@ def refuse_other_class(submitted: Path, results: Path) -> None:
         ValueError: it holds the result of a submission that `submitted` does not have.
     """
     others = [
-        f"{path.parent.name}/{path.stem}" for path in sorted(results.glob("*/*.json"))
-        if not path.name.startswith(".")
-        and not os.path.lexists(submitted / path.parent.name / path.stem / f"{path.stem}.ipynb")
+        f"{path.parent.name}/{path.stem}" for path in result_paths(results)
+        if not os.path.lexists(submitted / path.parent.name / path.stem / f"{path.stem}.ipynb")
     ]  # fmt: skip
     if others:
         named = ", ".join(others[:3] + ["…"] * bool(others[3:]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_lib.files import atomic_path
 from course_lib.grading.folders import RUN_NAME, RunRecord, read_run, write_run
-from course_lib.grading.results import read_result
+from course_lib.grading.results import read_result, result_paths
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ def merge(parts: Sequence[Path], folder: Path) -> Merged:
     record = _joined(records)
     write_run(folder, record)
     for part in parts:
-        for path in sorted(part.glob("*/*.json")):
-            if not path.name.startswith("."):
-                _copy(path, folder / path.parent.name / path.name)
-    results = [read_result(path) for path in folder.glob("*/*.json") if not path.name.startswith(".")]
+        for path in result_paths(part):
+            _copy(path, folder / path.parent.name / path.name)
+    results = [read_result(path) for path in result_paths(folder)]
     without = [result for result in results if not result.is_graded]
     warnings = [f"Without a grade: {result.student}/{result.exercise}" for result in without]
     if len(record.secrets) > 1:

@@ -69,6 +69,11 @@ class Result:
         return self.points is not None
 
 
+def result_paths(folder: Path) -> list[Path]:
+    """Return where the results below `folder` lie, in order; a name with a dot is of a file that is being written."""
+    return sorted(path for path in folder.glob("*/*.json") if not path.name.startswith("."))
+
+
 def read_results(folder: Path) -> list[Result]:
     """Return every result below `folder`, ordered by student and exercise.
 
@@ -76,7 +81,7 @@ def read_results(folder: Path) -> list[Result]:
         ResultError: there is none, or a file is not a result, or lies where another's belongs.
     """
     folder = Path(folder)
-    paths = sorted(path for path in folder.glob("*/*.json") if not path.name.startswith("."))
+    paths = result_paths(folder)
     if not paths:
         raise ResultError(f"{folder} holds no STUDENT/EXERCISE.json; give the folder that course grade wrote.")
     return sorted((read_result(path) for path in paths), key=lambda result: (result.student, result.exercise))
